@@ -1,0 +1,23 @@
+"""Errors raised below the protocol layer."""
+
+from __future__ import annotations
+
+
+class SealedbookError(Exception):
+    """Base of every error that this product raises on purpose."""
+
+
+class DecodingError(SealedbookError):
+    """Bytes are not the canonical encoding of what they should be.
+
+    `index` is the element (0-based) inside a vector, or None where the whole input is at fault.
+    """
+
+    def __init__(self, reason: str, *, index: int | None = None) -> None:
+        self.reason = reason
+        self.index = index
+        super().__init__(reason if index is None else f"element {index}: {reason}")
+
+
+class BackendUnavailableError(SealedbookError):
+    """The requested backend cannot be loaded on this machine."""
