@@ -1,0 +1,203 @@
+"""The attestation: what an issuer signs about a sealed book.
+
+    book digest = SHA-256("sealedbook/v1/book-digest" 00 || RFC 8785 form of the `book` object)
+
+The book digest names one sealed book: issuer, time, assets with their decimals, leaves, root. Openings and
+proofs are bound to it. The attestation around it lists every file of the bundle with length and SHA-256;
+proofs that are added later change the attestation and its signature, never the book digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from primitives.assets import Asset, AssetListError, validate_assets
+from primitives.parameters import BOOK_DIGEST_LABEL, HASH_BYTES, MAX_TREE_HEIGHT, POINT_BYTES
+from primitives.signing import PUBLIC_KEY_BYTES
+from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_canonical_json
+from primitives.sum_tree import SumNode, tree_height
+
+ATTESTATION_FORMAT: Final = "sealedbook/attestation/v1"
+BOOK_FORMAT: Final = "sealedbook/sealed-book/v1"
+ATTESTATION_NAME: Final = "attestation.json"
+SIGNATURE_NAME: Final = "attestation.sig"
+LEAVES_NAME: Final = "leaves.bin"
+
+MAX_ASSETS: Final = 65_536
+MAX_FILES: Final = 65_536
+MAX_FILE_BYTES: Final = 1 << 42
+MAX_ISSUER_LENGTH: Final = 200
+
+_TIME: Final = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
+_FILE_NAME: Final = re.compile(r"\A[a-z0-9][a-z0-9._-]{0,99}(?:/[a-z0-9][a-z0-9._-]{0,99})?\Z")
+
+
+@dataclass(frozen=True)
+class SealedBook:
+    """The `book` object: one sealed book, without anything said about it."""
+
+    issuer: str
+    public_key: bytes
+    as_of: datetime
+    assets: tuple[Asset, ...]
+    leaf_count: int
+    leaves_sha256: bytes
+    root: SumNode
+
+    def to_json(self) -> Json:
+        """The object as it stands in the attestation and in openings."""
+        return {
+            "format": BOOK_FORMAT,
+            "issuer": {"name": self.issuer, "public_key": self.public_key.hex()},
+            "as_of": format_time(self.as_of),
+            "assets": [{"id": asset.id, "decimals": asset.decimals} for asset in self.assets],
+            "leaves": {"count": self.leaf_count, "sha256": self.leaves_sha256.hex()},
+            "root": {"hash": self.root.hash.hex(), "sum": self.root.sum.hex()},
+        }
+
+    def digest(self) -> bytes:
+        """The 32-byte book digest."""
+        return hashlib.sha256(BOOK_DIGEST_LABEL + canonical_json(self.to_json())).digest()
+
+    @staticmethod
+    def parse(value: Json, path: str = "$") -> SealedBook:
+        """The strict inverse of `to_json`; `JsonError` names the field."""
+        fields = JsonObject(value, path)
+        fields.constant("format", BOOK_FORMAT)
+        issuer = fields.object("issuer")
+        name = issuer.text("name", max_length=MAX_ISSUER_LENGTH)
+        if not name.isprintable() or name != name.strip():
+            raise issuer.fail("name", "has control characters or surrounding blanks")
+        public_key = issuer.hex("public_key", PUBLIC_KEY_BYTES)
+        issuer.finish()
+        as_of = parse_time(fields.text("as_of"), fields.path("as_of"))
+        assets = fields.array("assets", _parse_asset, max_items=MAX_ASSETS)
+        try:
+            validate_assets(assets)
+        except AssetListError as error:
+            raise fields.fail("assets", str(error)) from error
+        leaves = fields.object("leaves")
+        leaf_count = leaves.integer("count", minimum=1, maximum=1 << MAX_TREE_HEIGHT)
+        try:
+            tree_height(leaf_count)
+        except ValueError as error:
+            raise leaves.fail("count", str(error)) from error
+        leaves_sha256 = leaves.hex("sha256", HASH_BYTES)
+        leaves.finish()
+        root = parse_node(fields.raw("root"), fields.path("root"))
+        fields.finish()
+        return SealedBook(name, public_key, as_of, tuple(assets), leaf_count, leaves_sha256, root)
+
+
+@dataclass(frozen=True)
+class BundleFile:
+    """One file of the bundle: its name inside the bundle, length in bytes and SHA-256."""
+
+    name: str
+    size: int
+    sha256: bytes
+
+    def to_json(self) -> Json:
+        """The entry as it stands in the attestation."""
+        return {"name": self.name, "bytes": self.size, "sha256": self.sha256.hex()}
+
+    @staticmethod
+    def parse(value: Json, path: str) -> BundleFile:
+        """The strict inverse of `to_json`."""
+        fields = JsonObject(value, path)
+        name = fields.text("name")
+        if not _FILE_NAME.match(name) or name in (ATTESTATION_NAME, SIGNATURE_NAME):
+            raise fields.fail("name", f"{name[:64]!r} is not a name a bundle file may have")
+        size = fields.integer("bytes", minimum=0, maximum=MAX_FILE_BYTES)
+        sha256 = fields.hex("sha256", HASH_BYTES)
+        fields.finish()
+        return BundleFile(name, size, sha256)
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """What ``attestation.json`` says; its bytes are the RFC 8785 form of `to_json`."""
+
+    book: SealedBook
+    files: tuple[BundleFile, ...]
+
+    def to_json(self) -> Json:
+        """The document."""
+        return {
+            "format": ATTESTATION_FORMAT,
+            "book": self.book.to_json(),
+            "files": [entry.to_json() for entry in self.files],
+        }
+
+    def to_bytes(self) -> bytes:
+        """The bytes that are signed and published."""
+        return canonical_json(self.to_json())
+
+    def file(self, name: str) -> BundleFile:
+        """The entry of `name`; `KeyError` if there is none."""
+        for entry in self.files:
+            if entry.name == name:
+                return entry
+        raise KeyError(name)
+
+    @staticmethod
+    def parse(data: bytes) -> Attestation:
+        """The strict inverse of `to_bytes`; `JsonError` names the field."""
+        fields = JsonObject(parse_canonical_json(data))
+        fields.constant("format", ATTESTATION_FORMAT)
+        book = SealedBook.parse(fields.raw("book"), fields.path("book"))
+        files = fields.array("files", BundleFile.parse, max_items=MAX_FILES)
+        names = [entry.name for entry in files]
+        if names != sorted(set(names)):
+            raise fields.fail("files", "entries are not in order of their names, or one appears twice")
+        leaves = [entry for entry in files if entry.name == LEAVES_NAME]
+        if not leaves or leaves[0].sha256 != book.leaves_sha256:
+            raise fields.fail("files", f"{LEAVES_NAME} is not listed with the digest that the book states")
+        fields.finish()
+        return Attestation(book, tuple(files))
+
+
+def format_time(moment: datetime) -> str:
+    """``YYYY-MM-DDThh:mm:ssZ``, UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str, path: str) -> datetime:
+    """The strict inverse of `format_time`."""
+    try:
+        moment = datetime.fromisoformat(text) if _TIME.match(text) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise JsonError(path, f"{text[:40]!r} is not a UTC time such as 2026-01-31T00:00:00Z")
+    return moment
+
+
+def parse_node(value: Json, path: str) -> SumNode:
+    """``{"hash": 32 bytes, "sum": 48 bytes}`` in hexadecimal."""
+    fields = JsonObject(value, path)
+    node = SumNode(fields.hex("hash", HASH_BYTES), fields.hex("sum", POINT_BYTES))
+    fields.finish()
+    return node
+
+
+def node_to_json(node: SumNode) -> Json:
+    """The inverse of `parse_node`."""
+    return {"hash": node.hash.hex(), "sum": node.sum.hex()}
+
+
+def sorted_files(entries: Sequence[BundleFile]) -> tuple[BundleFile, ...]:
+    """Entries in the order that the attestation wants."""
+    return tuple(sorted(entries, key=lambda entry: entry.name))
+
+
+def _parse_asset(value: Json, path: str) -> Asset:
+    fields = JsonObject(value, path)
+    asset = Asset(fields.text("id"), fields.integer("decimals", minimum=0, maximum=255))
+    fields.finish()
+    return asset

@@ -1,0 +1,53 @@
+"""Ed25519 signatures over attestations (RFC 8032), through pycryptodome.
+
+    signature = Ed25519.sign(key, "sealedbook/v1/attestation-signature" 00 || attestation bytes)
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from Crypto.PublicKey import ECC
+from Crypto.Signature import eddsa
+
+from primitives.errors import DecodingError
+from primitives.parameters import SIGNATURE_LABEL
+
+PUBLIC_KEY_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+
+
+class SignatureMismatchError(DecodingError):
+    """The signature does not verify under the public key."""
+
+
+def verify_attestation_signature(public_key: bytes, attestation: bytes, signature: bytes) -> None:
+    """Return if `signature` (64 bytes) by `public_key` (32 bytes) over `attestation` is valid.
+
+    Raises `DecodingError` where the key or the signature is malformed, `SignatureMismatchError` where it
+    does not verify.
+    """
+    if len(public_key) != PUBLIC_KEY_BYTES:
+        raise DecodingError(f"Ed25519 public key has {len(public_key)} bytes, expected {PUBLIC_KEY_BYTES}")
+    if len(signature) != SIGNATURE_BYTES:
+        raise DecodingError(f"Ed25519 signature has {len(signature)} bytes, expected {SIGNATURE_BYTES}")
+    try:
+        key = eddsa.import_public_key(public_key)
+    except ValueError as error:
+        raise DecodingError("Ed25519 public key is not the encoding of a curve point") from error
+    try:
+        eddsa.new(key, "rfc8032").verify(SIGNATURE_LABEL + attestation, signature)
+    except ValueError as error:
+        raise SignatureMismatchError("the signature does not match the attestation and the key") from error
+
+
+def sign_attestation(private_key: ECC.EccKey, attestation: bytes) -> bytes:
+    """The 64-byte signature over `attestation`."""
+    signature: bytes = eddsa.new(private_key, "rfc8032").sign(SIGNATURE_LABEL + attestation)
+    return signature
+
+
+def public_key_bytes(key: ECC.EccKey) -> bytes:
+    """The 32-byte public key of an Ed25519 key."""
+    raw: bytes = key.public_key().export_key(format="raw")
+    return raw
