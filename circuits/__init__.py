@@ -1,0 +1,1 @@
+"""What is proved: statements as integer linear rows, and the models that compile to them."""
