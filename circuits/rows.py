@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 MAX_WIDTH: Final = 120
 """Largest width of a row or an auxiliary variable in bits.
@@ -19,6 +19,42 @@ MAX_BITS: Final = 1 << 23
 MAX_LABEL_LENGTH: Final = 200
 
 
+Terms = tuple[tuple[int, int], ...]
+"""Pairs (index, coefficient)."""
+
+
+class AffineForm(Protocol):
+    """``A_q q + A_x x + b``; rows are forms with a width."""
+
+    @property
+    def positions(self) -> Terms:
+        """A_q as pairs (asset index, coefficient)."""
+        ...
+
+    @property
+    def auxiliaries(self) -> Terms:
+        """A_x as pairs (auxiliary index, coefficient)."""
+        ...
+
+    @property
+    def constant(self) -> int:
+        """b."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An affine form by itself, as the witness functions use it; fields as in `AffineForm`."""
+
+    positions: Terms = ()
+    auxiliaries: Terms = ()
+    constant: int = 0
+
+    def negate(self) -> Form:
+        """``-(A_q q + A_x x + b)``."""
+        return Form(_negated(self.positions), _negated(self.auxiliaries), -self.constant)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One equation row: ``0 <= A_q q + A_x x + b < 2^w``; with width 0 an equation ``A_q q + A_x x + b = 0``.
@@ -29,8 +65,8 @@ class Row:
     """
 
     label: str
-    positions: tuple[tuple[int, int], ...]
-    auxiliaries: tuple[tuple[int, int], ...]
+    positions: Terms
+    auxiliaries: Terms
     constant: int
     width: int
 
@@ -50,3 +86,7 @@ class Scope(StrEnum):
     """Every account of a book, padding included: the zero account must satisfy it."""
     ACCOUNT = "account"
     """One account alone (a certificate): "I hold at least X" is not true of the zero account."""
+
+
+def _negated(terms: Terms) -> Terms:
+    return tuple((index, -coefficient) for index, coefficient in terms)

@@ -117,8 +117,14 @@ class Statement:
 
     @cached_property
     def fits_wide(self) -> bool:
-        """Whether every row value of every account lies in ``[-2^127, 2^127)``: 128-bit arithmetic is exact."""
-        return all(row_magnitude(row, self.auxiliaries) < WIDE_LIMIT for row in self.rows)
+        """Whether no row value can leave ``[-2^127, 2^127)``, so that 128-bit arithmetic is exact."""
+        return not self.rows_beyond_wide
+
+    @cached_property
+    def rows_beyond_wide(self) -> tuple[int, ...]:
+        """Indices of the rows whose value could leave ``[-2^127, 2^127)``; usually none."""
+        magnitudes = (row_magnitude(row, self.auxiliaries) for row in self.rows)
+        return tuple(index for index, magnitude in enumerate(magnitudes) if magnitude >= WIDE_LIMIT)
 
     def canonical_bytes(self) -> bytes:
         """The canonical form (docs/statements.md): assets, widths, rows; no labels."""

@@ -10,6 +10,7 @@ from circuits.rows import (
     MAX_LABEL_LENGTH,
     MAX_ROWS,
     MAX_WIDTH,
+    AffineForm,
     Auxiliary,
     Row,
 )
@@ -49,9 +50,14 @@ def check_parts(assets: Sequence[Asset], rows: Sequence[Row], auxiliaries: Seque
 
 def row_magnitude(row: Row, auxiliaries: Sequence[Auxiliary]) -> int:
     """An upper bound of the absolute value of the row: ``sum |A_q| 2^63 + sum |A_x| 2^{w_x} + |b|``."""
-    positions = sum(abs(coefficient) for _, coefficient in row.positions) * AMOUNT_LIMIT
-    others = sum(abs(coefficient) << auxiliaries[index].width for index, coefficient in row.auxiliaries)
-    return positions + others + abs(row.constant)
+    return form_magnitude(row, [1 << auxiliary.width for auxiliary in auxiliaries])
+
+
+def form_magnitude(form: AffineForm, auxiliary_bounds: Sequence[int]) -> int:
+    """Upper bound of ``|A_q q + A_x x + b|`` for ``|q_a| <= 2^63`` and ``|x_v| <= auxiliary_bounds[v]``."""
+    positions = sum(abs(coefficient) for _, coefficient in form.positions) * AMOUNT_LIMIT
+    others = sum(abs(coefficient) * auxiliary_bounds[index] for index, coefficient in form.auxiliaries)
+    return positions + others + abs(form.constant)
 
 
 def check_no_wrap(row: Row, auxiliaries: Sequence[Auxiliary]) -> None:

@@ -22,7 +22,6 @@ WIDE_LIMIT: Final = 1 << 127
 """Values lie in ``[-2^127, 2^127)``."""
 _LIMB: Final = 64
 _LOW_MASK: Final = (1 << _LIMB) - 1
-_SIGN: Final = np.uint64(1 << 63)
 
 
 class WideIntegers:
@@ -99,6 +98,15 @@ class WideIntegers:
         carry = (low < self.low).astype(np.int64)
         return WideIntegers(self.high + other.high + carry, low)
 
+    def shift_left(self, bits: int) -> WideIntegers:
+        """Element-wise ``v 2^bits`` modulo 2^128, for ``0 <= bits < 128``."""
+        if bits == 0:
+            return self
+        if bits >= _LIMB:
+            return WideIntegers((self.low << np.uint64(bits - _LIMB)).view(np.int64), np.zeros_like(self.low))
+        crossing = (self.low >> np.uint64(_LIMB - bits)).view(np.int64)
+        return WideIntegers((self.high << np.int64(bits)) | crossing, self.low << np.uint64(bits))
+
     def negate(self) -> WideIntegers:
         """Element-wise negation modulo 2^128."""
         low = ~self.low + np.uint64(1)
@@ -111,8 +119,11 @@ class WideIntegers:
 
     def maximum(self, other: WideIntegers) -> WideIntegers:
         """Element-wise maximum."""
-        smaller = self.less_than(other)
-        return WideIntegers(np.where(smaller, other.high, self.high), np.where(smaller, other.low, self.low))
+        return self._choose(other, self.less_than(other))
+
+    def minimum(self, other: WideIntegers) -> WideIntegers:
+        """Element-wise minimum."""
+        return self._choose(other, other.less_than(self))
 
     def positive_part(self) -> WideIntegers:
         """Element-wise ``max(0, v)``."""
@@ -128,6 +139,11 @@ class WideIntegers:
         low_clear = ~is_narrow | ((self.low >> low_shift) == 0)
         result: BoolArray = low_clear & ((self.high >> high_shift) == 0)
         return result
+
+    def _choose(self, other: WideIntegers, takes_other: BoolArray) -> WideIntegers:
+        return WideIntegers(
+            np.where(takes_other, other.high, self.high), np.where(takes_other, other.low, self.low)
+        )
 
     def __repr__(self) -> str:
         return f"WideIntegers(accounts={self.shape[0]}, values={self.shape[1]})"
