@@ -198,6 +198,15 @@ def sorted_files(entries: Sequence[BundleFile]) -> tuple[BundleFile, ...]:
 
 def _parse_asset(value: Json, path: str) -> Asset:
     fields = JsonObject(value, path)
-    asset = Asset(fields.text("id"), fields.integer("decimals", minimum=0, maximum=255))
+    asset = read_asset(fields, "id")
     fields.finish()
     return asset
+
+
+def read_asset(fields: JsonObject, id_field: str) -> Asset:
+    """An asset from the fields `id_field` and ``decimals`` of an object."""
+    name, decimals = fields.text(id_field), fields.integer("decimals", minimum=0, maximum=255)
+    try:
+        return Asset(name, decimals)
+    except AssetListError as error:
+        raise fields.fail(id_field, str(error)) from error

@@ -12,7 +12,7 @@ from typing import Final
 
 from primitives.account_id import AccountIdError, canonical_account_id
 from primitives.assets import Asset
-from primitives.attestation import MAX_ASSETS, SealedBook, node_to_json, parse_node
+from primitives.attestation import MAX_ASSETS, SealedBook, node_to_json, parse_node, read_asset
 from primitives.parameters import (
     AMOUNT_LIMIT,
     GROUP_ORDER,
@@ -103,7 +103,7 @@ class Opening:
 
 def _parse_position(value: Json, path: str) -> Position:
     fields = JsonObject(value, path)
-    asset = Asset(fields.text("asset"), fields.integer("decimals", minimum=0, maximum=255))
+    asset = read_asset(fields, "asset")
     amount = fields.decimal_integer("amount", minimum=-AMOUNT_LIMIT + 1, maximum=AMOUNT_LIMIT - 1)
     if amount == 0:
         raise fields.fail("amount", "is zero; only non-zero positions are listed")

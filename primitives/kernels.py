@@ -1,0 +1,117 @@
+"""The heavy operations of the range argument's prover, as one small interface.
+
+Everything that touches a whole bit table or all positions of a batch is here; what is left to the protocol
+code works on vectors of at most max(R, P, 2^l) scalars. A call is large (a table in, a few scalars out), and
+state stays on the backend's side. `primitives.reference_kernels` implements it over any backend's vectors.
+
+Symbols as in `primitives.argument_parameters`. The bit table of a batch travels **packed**: an array of
+uint8 with U rows and ``ceil(W / 8)`` columns, C-contiguous; bit k of account u is
+``(bits[u, k >> 3] >> (k & 7)) & 1``, and bits beyond W in the last byte are zero. The table's index
+is ``u P + k``; it has 2^n entries, zero where ``u >= U`` or ``k >= W``, for which no work is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primitives.argument_parameters import ArgumentShape
+from primitives.backend import Int32Array, Int64Array, PointVector, ScalarVector
+
+PackedBits = NDArray[np.uint8]
+"""``[U, ceil(W / 8)]``, least significant bit first; see the module's text."""
+
+
+def packed_width(bits: int) -> int:
+    """Bytes per account of a packed bit table."""
+    return -(-bits // 8)
+
+
+def check_packed_bits(bits: PackedBits, shape: ArgumentShape) -> None:
+    """`ValueError` unless `bits` is a packed bit table of `shape`."""
+    expected = (shape.accounts, packed_width(shape.bits))
+    if bits.dtype != np.uint8 or bits.shape != expected or not bits.flags.c_contiguous:
+        raise ValueError(f"packed bits are not a contiguous uint8 array of shape {expected}")
+    used = shape.bits % 8
+    if used and np.any(bits[:, -1] >> used):
+        raise ValueError("packed bits are set beyond the bits of the statement")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SparsePositions:
+    """Positions of U accounts in compressed sparse row form, as `primitives.backend.CommitmentKey.commit` has them.
+
+    Account u has the entries ``row_offsets[u] <= k < row_offsets[u+1]``: `amounts[k]` of the asset in column
+    ``columns[k]``. Secret: kept out of the repr.
+    """
+
+    row_offsets: Int64Array
+    columns: Int32Array
+    amounts: Int64Array
+
+
+class RowCommitmentKey(Protocol):
+    """Tables for ``D_i = sum_c row_i[c] B_c + delta_i H`` with bits row_i[c]; made once for many batches."""
+
+    def commit(self, bits: PackedBits, shape: ArgumentShape, blindings: ScalarVector) -> PointVector:
+        """D_i for every sent row, in the order of ``shape.row_indices()``.
+
+        `blindings` are the delta_i, ``shape.row_count`` of them. `ValueError` on other lengths, a malformed
+        `bits`, or a shape whose number of columns is not the key's.
+        """
+        ...
+
+
+class AccountSumcheck(Protocol):
+    """The bit table b while the account variables X_1 .. X_l are bound, first variable first.
+
+    After binding j variables the table has 2^(n-j) entries
+    ``b_j(i) = sum over x in {0,1}^j of eq((r_1 .. r_j), x) b(x, i)``.
+    """
+
+    def round_coefficients(self) -> tuple[int, int]:
+        """``(t_1, t_2)``: the coefficients of X and X^2 of the next round's polynomial, without the rows' term.
+
+        With j variables bound, ``b_0 = b_j(0, .)``, ``d = b_j(1, .) - b_j(0, .)`` and
+        ``e = eq((tau_{j+2} .. tau_n), .)``, sums over all 2^(n-j-1) entries:
+
+            sum e (b_0 + d X)(1 - b_0 - d X) = const + t_1 X + t_2 X^2,
+            t_1 = sum e d (1 - 2 b_0),  t_2 = - sum e d^2.
+
+        The rows' term costs one number per account and is the caller's. `ValueError` once all l are bound.
+        """
+        ...
+
+    def bind(self, challenge: int) -> None:
+        """Set the next variable to `challenge`; `ValueError` once all l are bound."""
+        ...
+
+    def table(self) -> ScalarVector:
+        """All 2^(n-j) entries of b_j. Large for small j: callers ask for it where rows span whole accounts."""
+        ...
+
+
+class ArgumentKernels(Protocol):
+    """What the prover of the range argument asks of a backend."""
+
+    def row_commitment_key(self, columns: PointVector, blinding_generator: PointVector) -> RowCommitmentKey:
+        """Tables for the R columns B_c and H."""
+        ...
+
+    def account_sumcheck(self, bits: PackedBits, shape: ArgumentShape, tau: Sequence[int]) -> AccountSumcheck:
+        """Begin the sumcheck of the bit table with the point `tau` (n scalars)."""
+        ...
+
+    def sum_positions(self, positions: SparsePositions, weights: ScalarVector, assets: int) -> ScalarVector:
+        """``sum_u weights_u q_u``: `assets` scalars from U weights."""
+        ...
+
+    def evaluate_positions(
+        self, positions: SparsePositions, coefficients: ScalarVector, constant: int
+    ) -> ScalarVector:
+        """``<coefficients, q_u> + constant`` for each account: U scalars from A coefficients."""
+        ...

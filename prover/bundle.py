@@ -1,0 +1,58 @@
+"""Writing a bundle: the attestation, its signature and the files it lists."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from primitives.attestation import (
+    ATTESTATION_NAME,
+    SIGNATURE_NAME,
+    Attestation,
+    BundleFile,
+    SealedBook,
+    sorted_files,
+)
+from prover.errors import PublicationError
+from prover.issuer import Issuer
+
+_COPY_BYTES: Final = 1 << 20
+
+
+def describe_file(folder: Path, name: str) -> BundleFile:
+    """Length and SHA-256 of one file of a bundle being built."""
+    digest = hashlib.sha256()
+    size = 0
+    with (folder / name).open("rb") as file:
+        while block := file.read(_COPY_BYTES):
+            digest.update(block)
+            size += len(block)
+    return BundleFile(name, size, digest.digest())
+
+
+def add_documents(folder: Path, documents: Mapping[str, Path]) -> list[BundleFile]:
+    """Copy public documents (bundle name -> source) into a bundle being built."""
+    for name, source in documents.items():
+        try:
+            shutil.copyfile(source, folder / name)
+        except OSError as error:
+            raise PublicationError(f"cannot copy the public document {source}: {error.strerror}") from error
+        (folder / name).chmod(0o644)
+    return [describe_file(folder, name) for name in documents]
+
+
+def write_attestation(folder: Path, book: SealedBook, files: list[BundleFile], issuer: Issuer) -> Attestation:
+    """Write and sign the attestation over `files`."""
+    attestation = Attestation(book, sorted_files(files))
+    data = attestation.to_bytes()
+    (folder / ATTESTATION_NAME).write_bytes(data)
+    (folder / SIGNATURE_NAME).write_bytes(issuer.sign(data).hex().encode() + b"\n")
+    return attestation
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether `path` is a folder that looks like a bundle of this product."""
+    return path.is_dir() and (path / ATTESTATION_NAME).is_file() and (path / SIGNATURE_NAME).is_file()

@@ -1,0 +1,15 @@
+"""How long work reports its progress."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives ``(stage, done, total)``: `stage` in plain words, `done` of `total` units."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+def no_progress(stage: str, done: int, total: int) -> None:
+    """Report to nobody."""

@@ -1,0 +1,274 @@
+"""The vault: everything secret that an issuer keeps, in one private folder.
+
+    vault/vault.json                 format marker
+    vault/issuer.key .pub .json      see `prover.issuer`
+    vault/books/<book digest>/       one folder per sealed book:
+        book.json                    the `book` object, and how many accounts are real
+        epoch.key                    the epoch key: leaf blindings, salts and order follow from it
+        accounts.sqlite              account id <-> leaf index
+        entry_start.npy entry_count.npy   per leaf: where its entries are, and how many
+        columns.npy amounts.npy      entries in the order of the book: asset index, base units
+        tree.bin                     every node of the sum tree, leaves first (public, kept for speed)
+
+Folders have mode 0700 and files 0600. Nothing here may ever be copied under a bundle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primitives.attestation import SealedBook
+from primitives.parameters import NODE_BYTES
+from primitives.strict_json import JsonError, JsonObject, canonical_json, parse_json
+from primitives.sum_tree import SumNode, level_offset, split_nodes, tree_height
+from prover.errors import PublicationError, VaultError
+from prover.issuer import Issuer, create_issuer, load_issuer
+from prover.randomness import KEY_BYTES, SecretStream
+from prover.secret_file import read_secret, write_private
+
+VAULT_FORMAT: Final = "sealedbook/vault/v1"
+VAULT_BOOK_FORMAT: Final = "sealedbook/vault-book/v1"
+MARKER_NAME: Final = "vault.json"
+BOOKS_NAME: Final = "books"
+BOOK_NAME: Final = "book.json"
+EPOCH_KEY_NAME: Final = "epoch.key"
+EPOCH_KEY_KIND: Final = "epoch-key"
+ACCOUNTS_NAME: Final = "accounts.sqlite"
+TREE_NAME: Final = "tree.bin"
+ENTRY_ARRAYS: Final = ("entry_start", "entry_count", "columns", "amounts")
+
+_MAX_BOOK_JSON: Final = 64 << 20
+
+
+class Vault:
+    """An existing vault folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def issuer(self, passphrase: str | None) -> Issuer:
+        """The issuer with the private key; `VaultError` if it is damaged or locked."""
+        return load_issuer(self.folder, passphrase)
+
+    @staticmethod
+    def create(folder: Path, issuer_name: str, passphrase: str | None) -> Vault:
+        """Make a new vault with a new issuer key. An existing vault is refused, never altered."""
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            what = "already a vault" if (folder / MARKER_NAME).exists() else "not empty"
+            raise VaultError(f"{folder} is {what}: choose another place, or use it as it is")
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)
+            (folder / BOOKS_NAME).mkdir(mode=0o700)
+        except OSError as error:
+            raise PublicationError(f"cannot make the vault {folder}: {error.strerror}") from error
+        create_issuer(folder, issuer_name, passphrase)
+        write_private(folder / MARKER_NAME, canonical_json({"format": VAULT_FORMAT}) + b"\n")
+        return Vault(folder)
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether `folder` holds a vault."""
+        return (folder / MARKER_NAME).is_file()
+
+    @staticmethod
+    def open(folder: Path) -> Vault:
+        """The vault in `folder`; `VaultError` if there is none."""
+        if not Vault.exists(folder):
+            raise VaultError(f"{folder} is not a vault: make one with `sealedbook init --vault {folder}`")
+        try:
+            fields = JsonObject(parse_json((folder / MARKER_NAME).read_bytes()))
+            fields.constant("format", VAULT_FORMAT)
+            fields.finish()
+        except (OSError, JsonError) as error:
+            raise VaultError(f"{folder / MARKER_NAME} is damaged: {error}") from error
+        return Vault(folder)
+
+    @property
+    def books_folder(self) -> Path:
+        """The folder of all books."""
+        return self.folder / BOOKS_NAME
+
+    def book_folder(self, digest: bytes) -> Path:
+        """Where the secrets of the book with this digest are or will be."""
+        return self.books_folder / digest.hex()
+
+    def open_book(self, digest: bytes, passphrase: str | None) -> VaultBook:
+        """The secrets of one book; `VaultError` if this vault does not have them."""
+        folder = self.book_folder(digest)
+        if not folder.is_dir():
+            raise VaultError(
+                f"the vault {self.folder} has no book {digest.hex()[:16]}…: it was sealed with another vault, "
+                "or its secrets were removed"
+            )
+        return VaultBook.open(folder, digest, passphrase)
+
+
+@dataclass(frozen=True)
+class AccountRows:
+    """Entries of consecutive leaves in compressed sparse row form (see `CommitmentKey.commit`)."""
+
+    row_offsets: NDArray[np.int64]
+    columns: NDArray[np.int32]
+    amounts: NDArray[np.int64]
+
+
+class VaultBook:
+    """The secrets of one sealed book, read on demand."""
+
+    def __init__(self, folder: Path, book: SealedBook, account_count: int, stream: SecretStream) -> None:
+        self.folder = folder
+        self.book = book
+        self.account_count = account_count
+        self.stream = stream
+        self._entries = EntryStore.open(folder)
+
+    def __repr__(self) -> str:
+        return f"VaultBook({self.book.digest().hex()})"
+
+    @staticmethod
+    def open(folder: Path, digest: bytes, passphrase: str | None) -> VaultBook:
+        """Open one book folder and check that it is the book with this digest."""
+        path = folder / BOOK_NAME
+        try:
+            with path.open("rb") as file:
+                fields = JsonObject(parse_json(file.read(_MAX_BOOK_JSON)))
+            fields.constant("format", VAULT_BOOK_FORMAT)
+            book = SealedBook.parse(fields.raw("book"))
+            count = fields.integer("accounts", minimum=0, maximum=book.leaf_count)
+            fields.finish()
+        except OSError as error:
+            raise VaultError(f"cannot read {path}: {error.strerror}") from error
+        except JsonError as error:
+            raise VaultError(f"{path} is damaged: {error}") from error
+        if book.digest() != digest:
+            raise VaultError(f"{path} describes another book than its folder is named after")
+        key = read_secret(folder / EPOCH_KEY_NAME, EPOCH_KEY_KIND, KEY_BYTES, passphrase)
+        return VaultBook(folder, book, count, SecretStream(key))
+
+    def find_leaf(self, account_id: str) -> int | None:
+        """The leaf of an account (canonical id), or None if there is no such account."""
+        with self._accounts() as connection:
+            row = connection.execute("SELECT leaf FROM accounts WHERE id = ?", (account_id,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def account_at(self, leaf_index: int) -> str | None:
+        """The account id at a leaf, or None for padding."""
+        with self._accounts() as connection:
+            row = connection.execute("SELECT id FROM accounts WHERE leaf = ?", (leaf_index,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def accounts(self) -> Iterator[tuple[str, int]]:
+        """Every ``(account id, leaf index)``, in order of ids."""
+        with self._accounts() as connection:
+            for account, leaf in connection.execute("SELECT id, leaf FROM accounts ORDER BY id"):
+                yield str(account), int(leaf)
+
+    def rows(self, start: int, stop: int) -> AccountRows:
+        """The entries of the leaves ``start <= u < stop``; padding leaves have none."""
+        return self._entries.rows(start, stop)
+
+    def leaf_node(self, leaf_index: int) -> SumNode:
+        """The node of a leaf: its hash and its commitment."""
+        return self._nodes([(0, leaf_index)])[0]
+
+    def path(self, leaf_index: int) -> tuple[SumNode, ...]:
+        """The siblings of a leaf, lowest first."""
+        height = tree_height(self.book.leaf_count)
+        return tuple(self._nodes([(level, (leaf_index >> level) ^ 1) for level in range(height)]))
+
+    def _nodes(self, places: list[tuple[int, int]]) -> list[SumNode]:
+        """The nodes at ``(level, index)``."""
+        nodes: list[SumNode] = []
+        path = self.folder / TREE_NAME
+        try:
+            with path.open("rb") as file:
+                for level, index in places:
+                    file.seek(level_offset(self.book.leaf_count, level) + NODE_BYTES * index)
+                    nodes += split_nodes(file.read(NODE_BYTES))
+        except (OSError, ValueError) as error:
+            raise VaultError(f"{path} cannot be read: {error}") from error
+        if len(nodes) != len(places):
+            raise VaultError(f"{path} is too short: the vault is damaged")
+        return nodes
+
+    @contextlib.contextmanager
+    def _accounts(self) -> Iterator[sqlite3.Connection]:
+        path = self.folder / ACCOUNTS_NAME
+        try:
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            with contextlib.closing(connection):
+                yield connection
+        except sqlite3.Error as error:
+            raise VaultError(f"{path} cannot be read: {error}") from error
+
+
+class AccountIndexWriter:
+    """Writes ``accounts.sqlite``: a table (id, leaf) with unique indexes on both."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / ACCOUNTS_NAME
+        write_private(path, b"")
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute("BEGIN")
+        self._connection.execute("CREATE TABLE accounts (leaf INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT")
+
+    def add(self, ids: list[str], leaves: NDArray[np.int64]) -> None:
+        """Record the leaf of each account."""
+        self._connection.executemany(
+            "INSERT INTO accounts (id, leaf) VALUES (?, ?)", zip(ids, leaves.tolist(), strict=True)
+        )
+
+    def close(self) -> None:
+        """Build the index over ids (which refuses an id given twice) and close."""
+        try:
+            self._connection.execute("CREATE UNIQUE INDEX accounts_id ON accounts (id)")
+            self._connection.execute("COMMIT")
+        except sqlite3.IntegrityError as error:
+            raise VaultError("the book names one account twice") from error
+        finally:
+            self._connection.close()
+
+
+@dataclass(frozen=True)
+class EntryStore:
+    """The entries of all leaves, memory-mapped."""
+
+    start: NDArray[np.int64] = field(repr=False)
+    count: NDArray[np.int32] = field(repr=False)
+    columns: NDArray[np.int32] = field(repr=False)
+    amounts: NDArray[np.int64] = field(repr=False)
+
+    @staticmethod
+    def open(folder: Path) -> EntryStore:
+        """Map the four arrays of a book folder and check that they fit each other."""
+        arrays = []
+        for name in ENTRY_ARRAYS:
+            path = folder / f"{name}.npy"
+            try:
+                arrays.append(np.load(path, mmap_mode="r", allow_pickle=False))
+            except (OSError, ValueError) as error:
+                raise VaultError(f"{path} cannot be read: {error}") from error
+        start, count, columns, amounts = arrays
+        if len(start) != len(count) or len(columns) != len(amounts):
+            raise VaultError(f"the entry arrays in {folder} do not fit each other")
+        return EntryStore(start, count, columns, amounts)
+
+    def rows(self, first: int, stop: int) -> AccountRows:
+        """The entries of the leaves ``first <= u < stop``."""
+        start = np.asarray(self.start[first:stop])
+        count = np.asarray(self.count[first:stop], dtype=np.int64)
+        offsets = np.zeros(len(count) + 1, dtype=np.int64)
+        np.cumsum(count, out=offsets[1:])
+        where = np.arange(offsets[-1], dtype=np.int64) + np.repeat(start - offsets[:-1], count)
+        return AccountRows(offsets, self.columns[where], self.amounts[where])

@@ -1,0 +1,61 @@
+"""``sealedbook``, and ``python -m sealedbook``."""
+
+from __future__ import annotations
+
+import typer
+
+from sealedbook import __version__
+from sealedbook.commands import (
+    check_command,
+    commit_command,
+    demo_command,
+    import_command,
+    init_command,
+    inspect_command,
+    open_command,
+    verify_command,
+)
+from sealedbook.output import console
+
+app = typer.Typer(
+    name="sealedbook",
+    help="Seal an exchange's book, prove what it covers, and let everybody check.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("init")(init_command.init)
+app.command("import")(import_command.import_)
+app.command("commit")(commit_command.commit)
+app.command("open")(open_command.open_)
+app.command("check")(check_command.check)
+app.command("verify")(verify_command.verify)
+app.command("inspect")(inspect_command.inspect)
+app.command("demo")(demo_command.demo)
+
+
+def _print_version(requested: bool) -> None:  # noqa: FBT001 (the shape of a typer callback)
+    if requested:
+        console.print(f"sealedbook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

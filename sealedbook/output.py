@@ -1,0 +1,170 @@
+"""How the command line speaks: plain words first, ``--json`` beside, stable exit codes.
+
+Results go to standard output; progress, notes and errors to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from enum import IntEnum
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from primitives.backends import ReferenceBackendWarning
+from primitives.errors import BackendUnavailableError, SealedbookError
+from primitives.strict_json import Json
+from verifier.checks import VerificationError
+from verifier.report import Level, Report
+
+console = Console(highlight=False, soft_wrap=True)
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class ExitCode(IntEnum):
+    """What a program that calls sealedbook can rely on."""
+
+    ACCEPTED = 0
+    REJECTED = 1
+    USAGE = 2
+    REFUSED_INPUT = 3
+    ENVIRONMENT = 4
+    INTERNAL = 70
+    INTERRUPTED = 130
+
+
+_STYLES = {
+    Level.PROVEN: "bold green",
+    Level.RECOMPUTED: "green",
+    Level.SIGNED: "cyan",
+    Level.CLAIMED: "yellow",
+    Level.HIDDEN: "dim",
+    Level.NOT_PROVEN: "bold yellow",
+}
+
+
+def print_json(document: Json) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_report(report: Report, *, as_json: bool) -> None:
+    """An accepted verification."""
+    if as_json:
+        print_json(report.to_json())
+        return
+    console.print(f"[bold green]ACCEPTED[/]  {escape(report.verdict)}\n")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for finding in report.findings:
+        table.add_row(
+            f"[{_STYLES[finding.level]}]{finding.level.value}[/]", escape(finding.subject), escape(finding.text)
+        )
+    console.print(table)
+    console.print(f"\n[dim]Checks passed: {escape(', '.join(check.value for check in report.checks))}[/]")
+    levels = list(dict.fromkeys(finding.level for finding in report.findings))
+    for level in levels:
+        console.print(f"[dim]{level.value}: {level.meaning}[/]")
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[ProgressBars]:
+    """Progress bars on standard error while the block runs; silent where that is not a terminal."""
+    bars = ProgressBars()
+    with bars.display:
+        yield bars
+
+
+class ProgressBars:
+    """One bar per stage; callable as a `prover.progress.Progress`."""
+
+    def __init__(self) -> None:
+        self.display = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=notes,
+            disable=not notes.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show `done` of `total` for `stage`."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self.display.add_task(stage, total=total)
+        self.display.update(self._tasks[stage], completed=done, total=total)
+
+
+@contextlib.contextmanager
+def reported_errors(*, as_json: bool) -> Iterator[None]:
+    """Turn every failure into a message and an exit code (`SystemExit`)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            warnings.simplefilter("always", ReferenceBackendWarning)
+            yield
+    except VerificationError as error:
+        _print_rejection(error, as_json=as_json)
+        raise SystemExit(ExitCode.REJECTED) from error
+    except BackendUnavailableError as error:
+        _print_error("cannot run here", str(error), ExitCode.ENVIRONMENT, as_json=as_json)
+        raise SystemExit(ExitCode.ENVIRONMENT) from error
+    except SealedbookError as error:
+        _print_error("refused", str(error), ExitCode.REFUSED_INPUT, as_json=as_json)
+        raise SystemExit(ExitCode.REFUSED_INPUT) from error
+    except BrokenPipeError as error:
+        raise SystemExit(ExitCode.ENVIRONMENT) from error
+    except OSError as error:
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        _print_error("cannot read or write", text, ExitCode.ENVIRONMENT, as_json=as_json)
+        raise SystemExit(ExitCode.ENVIRONMENT) from error
+    except MemoryError as error:
+        _print_error("out of memory", "try fewer workers", ExitCode.ENVIRONMENT, as_json=as_json)
+        raise SystemExit(ExitCode.ENVIRONMENT) from error
+    except KeyboardInterrupt as error:
+        notes.print("[yellow]interrupted[/]; what was there before is untouched")
+        raise SystemExit(ExitCode.INTERRUPTED) from error
+    except Exception as error:
+        # Values may hold positions: frames and types only, never the message or locals.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        _print_error("this is a fault of sealedbook", f"{type(error).__name__}\n{frames}", ExitCode.INTERNAL,
+                     as_json=as_json)  # fmt: skip
+        raise SystemExit(ExitCode.INTERNAL) from error
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    notes.print(f"[bold yellow]WARNING[/] {escape(str(message))}")
+
+
+def _print_rejection(error: VerificationError, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "result": "rejected",
+                "check": error.check.value,
+                "title": error.check.title,
+                "detail": error.detail,
+                "exit_code": int(ExitCode.REJECTED),
+            }
+        )
+        return
+    notes.print(f"[bold red]REJECTED[/]  check {escape(error.check.value)} failed: {escape(error.detail)}")
+    notes.print(f"          The check: {escape(error.check.title)}.")
+
+
+def _print_error(kind: str, text: str, code: ExitCode, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"result": "error", "error": kind, "detail": text, "exit_code": int(code)})
+        return
+    notes.print(f"[bold red]{kind.upper()}[/]  {escape(text)}")

@@ -1,0 +1,270 @@
+"""Checking a bundle: signature, form, digests, and the tree computed anew from the leaves.
+
+    level 0     hash = SHA-256(00 || t_u || C_u)                              S = C_u
+    level k+1   hash = SHA-256(01 || hash_l || S_l || hash_r || S_r)          S = S_l + S_r
+
+t_u, C_u: tag and commitment of leaf u (80 bytes in ``leaves.bin``); l, r: the two children. The attestation
+states hash and S of the root.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, SIGNATURE_NAME, Attestation, BundleFile
+from primitives.backend import Backend, PointVector
+from primitives.errors import DecodingError
+from primitives.parameters import LEAF_BYTES, TAG_BYTES
+from primitives.signing import SIGNATURE_BYTES, verify_attestation_signature
+from primitives.strict_json import MAX_JSON_BYTES, JsonError
+from primitives.sum_tree import CHUNK_HEIGHT, IdentitySumError, SumNode, build_tree, split_leaves
+from verifier.checks import Check, VerificationError
+
+_SIGNATURE_FILE_BYTES: Final = 2 * SIGNATURE_BYTES + 1
+_READ_BYTES: Final = 1 << 20
+_MAX_LISTED: Final = 1 << 17
+
+Progress = Callable[[str, int, int], None]
+
+
+def _no_progress(stage: str, done: int, total: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class SignedAttestation:
+    """An attestation whose signature was checked, and whether its key was one the caller expected."""
+
+    attestation: Attestation
+    digest: bytes
+    key_expected: bool
+
+
+@dataclass(frozen=True)
+class VerifiedBundle:
+    """What a verified bundle says."""
+
+    signed: SignedAttestation
+    root: SumNode
+
+    @property
+    def attestation(self) -> Attestation:
+        """The attestation."""
+        return self.signed.attestation
+
+
+def verify_bundle(
+    folder: Path, backend: Backend, *, issuer_key: bytes | None, progress: Progress = _no_progress
+) -> VerifiedBundle:
+    """Check everything that a bundle says about itself; `VerificationError` names the check that fails.
+
+    `issuer_key` is the 32-byte public key that the caller trusts. With None the key is taken from the
+    attestation, and the result says so (`key_expected` false): the signature then shows only that one hand
+    wrote the whole bundle, not whose.
+    """
+    signed = verify_attestation(folder, issuer_key=issuer_key)
+    _verify_listing(folder, signed.attestation)
+    _verify_digests(folder, signed.attestation, progress)
+    root = _verify_tree(folder, signed.attestation, backend, progress)
+    return VerifiedBundle(signed, root)
+
+
+def verify_attestation(folder: Path, *, issuer_key: bytes | None) -> SignedAttestation:
+    """Checks B1 to B4: the attestation and who signed it, without the files that it lists."""
+    # B1: files of a sane size
+    data = read_regular_file(folder, ATTESTATION_NAME, maximum=MAX_JSON_BYTES)
+    signature_text = read_regular_file(folder, SIGNATURE_NAME, maximum=_SIGNATURE_FILE_BYTES)
+    # B2: canonical form
+    try:
+        attestation = Attestation.parse(data)
+    except JsonError as error:
+        raise VerificationError(Check.BUNDLE_ATTESTATION, f"{ATTESTATION_NAME}: {error}") from error
+    # B3: the key is the caller's
+    public_key = attestation.book.public_key
+    if issuer_key is not None and issuer_key != public_key:
+        raise VerificationError(
+            Check.BUNDLE_ISSUER,
+            f"the attestation is signed by {public_key.hex()}, you expect {issuer_key.hex()}",
+        )
+    # B4: signature
+    try:
+        signature = _parse_signature(signature_text)
+        verify_attestation_signature(public_key, data, signature)
+    except DecodingError as error:
+        raise VerificationError(Check.BUNDLE_SIGNATURE, str(error)) from error
+    return SignedAttestation(attestation, hashlib.sha256(data).digest(), issuer_key is not None)
+
+
+def read_regular_file(folder: Path, name: str, *, maximum: int) -> bytes:
+    """The bytes of a regular file (no link, no device) of at most `maximum` bytes; failing is check B1."""
+    try:
+        with _open_regular(folder / name) as file:
+            data = file.read(maximum + 1)
+    except OSError as error:
+        raise VerificationError(Check.BUNDLE_FILES, f"{name}: {error.strerror or error}") from error
+    if len(data) > maximum:
+        raise VerificationError(Check.BUNDLE_FILES, f"{name} has more than {maximum} bytes")
+    return data
+
+
+def read_leaf(folder: Path, attestation: Attestation, index: int) -> bytes:
+    """The 80 bytes of one published leaf; failing is check B1."""
+    try:
+        with _open_regular(folder / LEAVES_NAME) as file:
+            if os.fstat(file.fileno()).st_size != attestation.book.leaf_count * LEAF_BYTES:
+                raise VerificationError(Check.BUNDLE_FILES, f"{LEAVES_NAME} has not the attested length")
+            file.seek(index * LEAF_BYTES)
+            return file.read(LEAF_BYTES)
+    except OSError as error:
+        raise VerificationError(Check.BUNDLE_FILES, f"{LEAVES_NAME}: {error.strerror or error}") from error
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    # O_NONBLOCK: opening a named pipe must not wait for a writer.
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path.name} is not a regular file")
+    return os.fdopen(handle, "rb")
+
+
+def _parse_signature(text: bytes) -> bytes:
+    if len(text) != _SIGNATURE_FILE_BYTES or not text.endswith(b"\n"):
+        raise DecodingError(f"{SIGNATURE_NAME} is not {2 * SIGNATURE_BYTES} hexadecimal digits and a newline")
+    digits = text[:-1]
+    if any(digit not in b"0123456789abcdef" for digit in digits):
+        raise DecodingError(f"{SIGNATURE_NAME} holds something else than lower-case hexadecimal digits")
+    return bytes.fromhex(digits.decode("ascii"))
+
+
+def _verify_listing(folder: Path, attestation: Attestation) -> None:
+    """B5: nothing missing, nothing more."""
+    listed = {entry.name for entry in attestation.files} | {ATTESTATION_NAME, SIGNATURE_NAME}
+    found = set()
+    try:
+        for path, folders, names in os.walk(folder):
+            relative = Path(path).relative_to(folder)
+            found |= {(relative / name).as_posix() for name in names}
+            folders[:] = [name for name in folders if not (Path(path) / name).is_symlink()]
+            if len(found) > _MAX_LISTED:
+                raise VerificationError(Check.BUNDLE_LISTING, f"more than {_MAX_LISTED} files")
+    except OSError as error:
+        raise VerificationError(Check.BUNDLE_LISTING, f"cannot list {folder}: {error.strerror}") from error
+    if missing := sorted(listed - found):
+        raise VerificationError(Check.BUNDLE_LISTING, f"{missing[0]} is missing")
+    if extra := sorted(found - listed):
+        raise VerificationError(Check.BUNDLE_LISTING, f"{extra[0]!r} is not in the attestation")
+
+
+def _verify_digests(folder: Path, attestation: Attestation, progress: Progress) -> None:
+    """B6: lengths first, then SHA-256."""
+    total = sum(entry.size for entry in attestation.files)
+    done = 0
+    for entry in attestation.files:
+        try:
+            with _open_regular(folder / entry.name) as file:
+                size = os.fstat(file.fileno()).st_size
+                if size != entry.size:
+                    raise VerificationError(
+                        Check.BUNDLE_DIGESTS, f"{entry.name} has {size} bytes, attested are {entry.size}"
+                    )
+                digest = hashlib.sha256()
+                while block := file.read(_READ_BYTES):
+                    digest.update(block)
+                    done += len(block)
+                    progress("Checking digests", done, total)
+        except OSError as error:
+            raise VerificationError(Check.BUNDLE_FILES, f"{entry.name}: {error.strerror or error}") from error
+        _compare_digest(entry, digest.digest())
+
+
+def _compare_digest(entry: BundleFile, digest: bytes) -> None:
+    if digest != entry.sha256:
+        raise VerificationError(
+            Check.BUNDLE_DIGESTS,
+            f"{entry.name} has SHA-256 {digest.hex()}, attested is {entry.sha256.hex()}",
+        )
+
+
+def _verify_tree(folder: Path, attestation: Attestation, backend: Backend, progress: Progress) -> SumNode:
+    """B7 to B9: decode every leaf, compute the root, compare hash and sum."""
+    book = attestation.book
+    expected = book.leaf_count * LEAF_BYTES
+    listed = attestation.file(LEAVES_NAME)
+    if listed.size != expected:
+        raise VerificationError(
+            Check.BUNDLE_LEAVES, f"{LEAVES_NAME} has {listed.size} bytes, {book.leaf_count} leaves take {expected}"
+        )
+    tag_prefixes = np.empty(book.leaf_count, dtype=np.uint64)
+    try:
+        with _open_regular(folder / LEAVES_NAME) as file:
+            root = build_tree(
+                backend,
+                _read_leaves(file, listed, book.leaf_count, tag_prefixes, backend, progress),
+                book.leaf_count,
+            )
+            _verify_distinct_tags(file, tag_prefixes)
+    except OSError as error:
+        raise VerificationError(Check.BUNDLE_FILES, f"{LEAVES_NAME}: {error.strerror or error}") from error
+    except IdentitySumError as error:
+        raise VerificationError(Check.BUNDLE_LEAVES, str(error)) from error
+    if root.hash != book.root.hash:
+        raise VerificationError(
+            Check.BUNDLE_ROOT_HASH, f"the leaves have root {root.hash.hex()}, attested is {book.root.hash.hex()}"
+        )
+    if root.sum != book.root.sum:
+        raise VerificationError(
+            Check.BUNDLE_ROOT_SUM, f"the leaves sum to {root.sum.hex()}, attested is {book.root.sum.hex()}"
+        )
+    return root
+
+
+def _read_leaves(
+    file: BinaryIO,
+    listed: BundleFile,
+    leaf_count: int,
+    tag_prefixes: NDArray[np.uint64],
+    backend: Backend,
+    progress: Progress,
+) -> Iterator[tuple[bytes, PointVector]]:
+    """Chunks of ``(tags, commitments)``; the digest is taken again over the very bytes that are used."""
+    chunk = min(leaf_count, 1 << CHUNK_HEIGHT)
+    digest = hashlib.sha256()
+    for start in range(0, leaf_count, chunk):
+        data = file.read(chunk * LEAF_BYTES)
+        if len(data) != chunk * LEAF_BYTES:
+            raise VerificationError(Check.BUNDLE_DIGESTS, f"{LEAVES_NAME} changed while it was read")
+        digest.update(data)
+        tags, commitments = split_leaves(data)
+        prefixes = np.frombuffer(tags, dtype=">u8").reshape(-1, TAG_BYTES // 8)[:, 0]
+        tag_prefixes[start : start + chunk] = prefixes
+        try:
+            points = backend.points_from_compressed(commitments)
+        except DecodingError as error:
+            place = start + (error.index or 0)
+            raise VerificationError(Check.BUNDLE_LEAVES, f"commitment of leaf {place}: {error.reason}") from error
+        yield tags, points
+        progress("Checking leaves", start + chunk, leaf_count)
+    _compare_digest(listed, digest.digest())
+
+
+def _verify_distinct_tags(file: BinaryIO, prefixes: NDArray[np.uint64]) -> None:
+    """No tag stands twice. Prefixes of 8 bytes are sorted; only equal ones are compared in full."""
+    order = np.argsort(prefixes, kind="stable")
+    equal = np.flatnonzero(prefixes[order[1:]] == prefixes[order[:-1]])
+    seen: dict[bytes, int] = {}
+    for place in sorted({int(i) for k in equal for i in (order[k], order[k + 1])}):
+        file.seek(place * LEAF_BYTES)
+        tag = file.read(TAG_BYTES)
+        if tag in seen:
+            raise VerificationError(Check.BUNDLE_LEAVES, f"leaves {seen[tag]} and {place} have one tag")
+        seen[tag] = place

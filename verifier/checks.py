@@ -1,0 +1,51 @@
+"""Every check that a verifier makes, with a stable name, and the error that names it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from primitives.errors import SealedbookError
+
+
+class Check(Enum):
+    """A numbered check: ``value`` is its stable name, ``title`` what it asks, in plain words."""
+
+    title: str
+
+    def __new__(cls, name: str, title: str) -> Check:
+        member = object.__new__(cls)
+        member._value_ = name
+        member.title = title
+        return member
+
+    # A bundle, in the order in which they are made.
+    BUNDLE_FILES = ("B1-files", "the bundle holds its files, regular and of a sane size")
+    BUNDLE_ATTESTATION = ("B2-attestation", "the attestation is well-formed and in canonical form")
+    BUNDLE_ISSUER = ("B3-issuer", "the attestation names the issuer key that you expect")
+    BUNDLE_SIGNATURE = ("B4-signature", "the issuer's signature covers the attestation")
+    BUNDLE_LISTING = ("B5-listing", "the bundle holds exactly the files that the attestation lists")
+    BUNDLE_DIGESTS = ("B6-digests", "every file has the length and SHA-256 that the attestation lists")
+    BUNDLE_LEAVES = ("B7-leaves", "every leaf holds a canonical, non-identity commitment and a tag of its own")
+    BUNDLE_ROOT_HASH = ("B8-root-hash", "the tree over the leaves has the attested root hash")
+    BUNDLE_ROOT_SUM = ("B9-root-sum", "the sum of all commitments is the attested root sum")
+
+    # An opening.
+    OPENING_FORM = ("O1-form", "the opening is well-formed")
+    OPENING_ACCOUNT = ("O2-account", "the opening is for the account id that you typed")
+    OPENING_ROOT = ("O3-root", "the opening speaks of the root or book that you trust")
+    OPENING_TAG = ("O4-tag", "the leaf's tag is bound to the account id that you typed")
+    OPENING_POSITIONS = ("O5-positions", "the positions are assets of the book, each once, in its order")
+    OPENING_COMMITMENT = ("O6-commitment", "the leaf's commitment opens to exactly these positions")
+    OPENING_LEAF = ("O7-leaf", "the published leaf at this index is this leaf")
+    OPENING_PATH = ("O8-path", "the path has the tree's height and sound siblings")
+    OPENING_ROOT_HASH = ("O9-root-hash", "leaf and path lead to the root hash")
+    OPENING_ROOT_SUM = ("O10-root-sum", "leaf and path add up to the root sum")
+
+
+class VerificationError(SealedbookError):
+    """A check failed: `check` says which, `detail` what was found."""
+
+    def __init__(self, check: Check, detail: str) -> None:
+        self.check = check
+        self.detail = detail
+        super().__init__(f"check {check.value} failed ({check.title}): {detail}")

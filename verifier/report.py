@@ -1,0 +1,217 @@
+"""What a verification showed, figure by figure, each with its level of assurance.
+
+A level is never rounded up: what was not proven is not called proven because it is likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from primitives.amounts_text import format_amount
+from primitives.attestation import SealedBook, format_time
+from primitives.strict_json import Json
+from verifier.bundle import SignedAttestation, VerifiedBundle
+from verifier.checks import Check
+from verifier.opening import VerifiedOpening
+
+REPORT_FORMAT: Final = "sealedbook/report/v1"
+
+
+class Level(StrEnum):
+    """How well a figure is founded."""
+
+    PROVEN = "proven"
+    RECOMPUTED = "recomputed"
+    SIGNED = "signed"
+    CLAIMED = "claimed"
+    HIDDEN = "hidden"
+    NOT_PROVEN = "not yet proven"
+
+    @property
+    def meaning(self) -> str:
+        """One sentence for people."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Final = {
+    Level.PROVEN: "a proof of it was checked here",
+    Level.RECOMPUTED: "computed here from what is published or what you hold",
+    Level.SIGNED: "stated by the holder of the key named, who signed it",
+    Level.CLAIMED: "stated in the data; nothing stands behind it",
+    Level.HIDDEN: "not revealed to you, by design",
+    Level.NOT_PROVEN: "nothing here shows it",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure: what it is about, what was found, how well it is founded."""
+
+    subject: str
+    text: str
+    level: Level
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of an accepted verification. Rejections are `VerificationError`s."""
+
+    kind: str
+    verdict: str
+    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...]
+    figures: dict[str, Json]
+
+    def to_json(self) -> dict[str, Json]:
+        """The report for programs."""
+        return {
+            "format": REPORT_FORMAT,
+            "result": "accepted",
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "checks": [{"name": check.value, "title": check.title, "passed": True} for check in self.checks],
+            "findings": [
+                {"subject": finding.subject, "text": finding.text, "level": finding.level.value}
+                for finding in self.findings
+            ],
+            "figures": self.figures,
+        }
+
+
+def bundle_report(verified: VerifiedBundle) -> Report:
+    """The report on a verified bundle."""
+    signed, book = verified.signed, verified.attestation.book
+    findings = [
+        *_issuer_findings(book, signed),
+        Finding("Leaves", f"{book.leaf_count:,} sealed accounts, padding included", Level.RECOMPUTED),
+        Finding("Root", f"{verified.root.hash.hex()}, from every leaf", Level.RECOMPUTED),
+        Finding(
+            "Completeness of totals", "the root's sum is the sum of all leaves, none left out", Level.RECOMPUTED
+        ),
+        Finding("Assets", _asset_names(book), _signed_level(signed)),
+        Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
+        Finding("Positions and totals", "inside the commitments", Level.HIDDEN),
+        Finding("No account is negative", "no proof of it is in this bundle", Level.NOT_PROVEN),
+        Finding("Reserves cover the totals", "no proof of it is in this bundle", Level.NOT_PROVEN),
+    ]
+    return Report(
+        kind="bundle",
+        verdict="The bundle is whole: its leaves make up the attested root, and the attestation is signed.",
+        checks=tuple(
+            check
+            for check in Check
+            if check.value.startswith("B") and (check is not Check.BUNDLE_ISSUER or signed.key_expected)
+        ),
+        findings=tuple(findings),
+        figures={
+            **_book_figures(book),
+            "attestation_digest": signed.digest.hex(),
+            "issuer_key_expected": signed.key_expected,
+        },
+    )
+
+
+def opening_report(verified: VerifiedOpening) -> Report:
+    """The report on a verified opening: private, for its holder."""
+    opening, signed = verified.opening, verified.signed
+    book = opening.book
+    in_bundle = signed is not None
+    findings = [
+        Finding("Account", f"{opening.account!r}, bound into leaf {opening.leaf_index}", Level.RECOMPUTED),
+        *(
+            Finding(
+                position.asset.id, format_amount(position.amount, position.asset.decimals), Level.RECOMPUTED
+            )
+            for position in opening.positions
+        ),
+    ]
+    if not opening.positions:
+        findings.append(Finding("Positions", "none: this account is empty", Level.RECOMPUTED))
+    findings.append(
+        Finding("Included", f"in the sum under root {book.root.hash.hex()}", Level.RECOMPUTED)
+    )
+    findings += _opening_issuer_findings(verified)
+    findings += [
+        Finding("Other accounts", "their commitments only", Level.HIDDEN),
+        Finding("No account is negative", "inclusion alone does not show it", Level.NOT_PROVEN),
+    ]
+    return Report(
+        kind="opening",
+        verdict="This account, with exactly these positions, is in the sealed book.",
+        checks=tuple(
+            check
+            for check in Check
+            if (check.value.startswith("O") and (in_bundle or check is not Check.OPENING_LEAF))
+            or (signed is not None and check in _attestation_checks(signed))
+        ),
+        findings=tuple(findings),
+        figures={
+            **_book_figures(book),
+            "account": opening.account,
+            "leaf_index": opening.leaf_index,
+            "positions": [
+                {
+                    "asset": position.asset.id,
+                    "amount": str(position.amount),
+                    "decimals": position.asset.decimals,
+                }
+                for position in opening.positions
+            ],
+            "issuer_key_expected": signed.key_expected if signed else False,
+        },
+    )
+
+
+def _attestation_checks(signed: SignedAttestation) -> Sequence[Check]:
+    checks = [Check.BUNDLE_FILES, Check.BUNDLE_ATTESTATION, Check.BUNDLE_SIGNATURE]
+    return [*checks, Check.BUNDLE_ISSUER] if signed.key_expected else checks
+
+
+def _opening_issuer_findings(verified: VerifiedOpening) -> list[Finding]:
+    book = verified.opening.book
+    if verified.signed is not None:
+        return _issuer_findings(book, verified.signed)
+    level = Level.RECOMPUTED if verified.book_bound else Level.CLAIMED
+    why = "part of the book digest that you gave" if verified.book_bound else "the root hash does not cover it"
+    return [
+        Finding("Issuer", f"{book.issuer} ({why})", level),
+        Finding("As of", f"{format_time(book.as_of)} ({why})", level),
+    ]
+
+
+def _signed_level(signed: SignedAttestation) -> Level:
+    return Level.SIGNED if signed.key_expected else Level.CLAIMED
+
+
+def _issuer_findings(book: SealedBook, signed: SignedAttestation) -> list[Finding]:
+    key = book.public_key.hex()
+    if signed.key_expected:
+        text = f"{book.issuer}, by the key you gave ({key})"
+    else:
+        text = f"{book.issuer}, by the key {key} found in the bundle: compare it, or give --issuer-key"
+    return [
+        Finding("Issuer", text, _signed_level(signed)),
+        Finding("As of", format_time(book.as_of), _signed_level(signed)),
+    ]
+
+
+def _asset_names(book: SealedBook, shown: int = 12) -> str:
+    names = [asset.id for asset in book.assets]
+    listed = ", ".join(names[:shown])
+    return listed if len(names) <= shown else f"{listed} and {len(names) - shown} more"
+
+
+def _book_figures(book: SealedBook) -> dict[str, Json]:
+    return {
+        "book_digest": book.digest().hex(),
+        "root_hash": book.root.hash.hex(),
+        "root_sum": book.root.sum.hex(),
+        "leaf_count": book.leaf_count,
+        "issuer": book.issuer,
+        "issuer_key": book.public_key.hex(),
+        "as_of": format_time(book.as_of),
+        "assets": len(book.assets),
+    }
