@@ -1,10 +1,11 @@
 """Packed bits: the bit table ``b(u, k)`` of DESIGN section 4.1 for a batch of accounts.
 
-The table has ``max(1, P / 8)`` bytes per account; bit k of account u is
+The table is a C-contiguous uint8 array with ``ceil(W / 8)`` bytes per account, the form that
+`primitives.kernels` reads; bit k of account u is
 
     b(u, k) = (packed[u, k // 8] >> (k % 8)) & 1,
 
-and every bit with ``k >= W`` is zero.
+and the bits beyond W in the last byte are zero. Bits W..P-1 of the padded table are not stored.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ _WIDE_BYTES: Final = 16
 
 
 def packed_bytes(statement: Statement) -> int:
-    """Bytes per account: ``max(1, P / 8)``."""
-    return max(1, statement.padded_bits // 8)
+    """Bytes per account: ``ceil(W / 8)``."""
+    return -(-statement.bit_count // 8)
 
 
 def pack(statement: Statement, rows: WideIntegers, auxiliaries: WideIntegers) -> UInt8Array:
@@ -71,7 +72,7 @@ def unpack(statement: Statement, packed: UInt8Array) -> tuple[WideIntegers, Wide
 
 
 def unpack_bits(statement: Statement, packed: UInt8Array) -> UInt8Array:
-    """The ``[n, max(8, P)]`` table of single bits, one byte (0 or 1) each."""
+    """The ``[n, 8 ceil(W / 8)]`` table of single bits, one byte (0 or 1) each."""
     if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != packed_bytes(statement):
         raise ValueError(
             f"packed bits must be a uint8 table with {packed_bytes(statement)} bytes per account"
