@@ -1,0 +1,19 @@
+//! Vector kernels over BLS12-381 G1 and its scalar field, on top of blst. No protocol logic.
+//!
+//! Variable time throughout: the prover runs these on its own machine.
+
+pub mod batch_affine;
+pub mod digits;
+pub mod encoding;
+pub mod errors;
+pub mod field;
+pub mod fixed_base;
+pub mod msm;
+pub mod multiply;
+pub mod parallel;
+pub mod point;
+pub mod scalar;
+pub mod tree;
+
+#[cfg(feature = "python")]
+mod bindings;
