@@ -29,7 +29,8 @@ def test_batches_are_sorted_sparse_rows_with_empty_accounts_kept(book: Path) -> 
     assert batch.row_offsets.tolist() == [0, 1, 3, 3]
     assert batch.columns.tolist() == [1, 0, 2]
     assert batch.amounts.tolist() == [2 * 10**8, 1, -1_500_000]
-    assert (batch.row_offsets.dtype, batch.columns.dtype, batch.amounts.dtype) == ("int64", "int32", "int64")
+    arrays = (batch.row_offsets, batch.columns, batch.amounts)
+    assert [array.dtype.name for array in arrays] == ["int64", "int32", "int64"]
 
 
 def test_the_folder_is_private(book: Path) -> None:

@@ -47,7 +47,7 @@ class CsvInput:
         self._chunks = text.chunks()
 
     def read_header(self) -> tuple[list[str], Iterator[Chunk]]:
-        """The first record, and the chunks after it; `InputFaultError` if there is none or it repeats a name."""
+        """The first record and the chunks after it; `InputFaultError` if it is missing or repeats a name."""
         for chunk in self._chunks:
             for record, end in _split(chunk, self.delimiter, self.name):
                 fault = header_fault(record)

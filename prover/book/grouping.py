@@ -14,6 +14,7 @@ found: never half an account.
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,9 +89,16 @@ class _Spill:
         self._writers[number].write_batch(batch)
 
     def close(self) -> None:
+        """Complete the files."""
         for writer, file in zip(self._writers, self._files, strict=True):
             writer.close()
             file.close()
+
+    def abandon(self) -> None:
+        """Give the files up, complete or not."""
+        for file in self._files:
+            with contextlib.suppress(OSError):
+                file.close()
 
 
 class Grouper:
@@ -149,6 +157,10 @@ class Grouper:
             np.array(lines, np.int64),
         )
 
+    def close(self) -> None:
+        """Let go of the spill files, also in the middle of the work."""
+        self._spill.abandon()
+
     def finish(self, writer: BookWriter) -> None:
         """Group every partition; write its accepted accounts unless the import has failed already."""
         self._spill.close()
@@ -158,9 +170,12 @@ class Grouper:
     def _finish_partition(self, path: Path, rows: int, divisor: int, depth: int, writer: BookWriter) -> None:
         if rows > self._max_rows and depth < _MAX_DEPTH:
             finer = _Spill(self._folder, _FAN_OUT, divisor)
-            for batch in _read_spill(path):
-                finer.add(batch)
-            finer.close()
+            try:
+                for batch in _read_spill(path):
+                    finer.add(batch)
+                finer.close()
+            finally:
+                finer.abandon()
             path.unlink()
             for inner, inner_rows in zip(finer.paths, finer.rows, strict=True):
                 self._finish_partition(inner, inner_rows, divisor * _FAN_OUT, depth + 1, writer)
@@ -207,7 +222,7 @@ class Grouper:
         repeated[1:] = (asset[1:] == asset[:-1]) & ~starts[1:] & (asset[1:] != REJECTED)
         wide = np.zeros(account_count, np.bool_)
         wide[owner[asset == ACCOUNT_ROW]] = True
-        return repeated & ((asset == ACCOUNT_ROW) | ~wide[owner])
+        return np.logical_and(repeated, (asset == ACCOUNT_ROW) | ~wide[owner])
 
     def _report_repeated(self, rows: pl.DataFrame, repeated: BoolArray) -> None:
         first = (0, 0)
@@ -246,7 +261,8 @@ class Grouper:
 
 def _changes(column: pl.Series) -> BoolArray:
     """True at every row that differs from the one before it, and at the first."""
-    return np.array((column != column.shift(1)).fill_null(value=True).to_numpy(), np.bool_)
+    changes: BoolArray = np.array((column != column.shift(1)).fill_null(value=True).to_numpy(), np.bool_)
+    return changes
 
 
 def _read_spill(path: Path) -> Iterator[pa.RecordBatch]:

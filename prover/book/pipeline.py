@@ -169,18 +169,21 @@ class _Import:
                 partitions=partition_count(estimate),
                 max_partition_rows=max_partition_rows,
             )
+            violations = CsvProblemFile(folder / RULE_VIOLATIONS_REPORT)
+            self.log.warning_file = violations
             on_bytes = _byte_counter(sum(self._sizes.values()), progress)
-            intake = Intake(prepared.assets, grouper, self.log, on_bytes, reject_rule_breakers)
-            self._intake = intake
-            self.log.warning_file = CsvProblemFile(folder / RULE_VIOLATIONS_REPORT)
-            described = [self._read(path, prepared, intake) for path in self.readable]
-            grouper.finish(writer)
-            self._positions = writer.position_count
-            if grouper.accounts_accepted == 0 and not self.log.failed:
-                self.log.add_fatal(Problem("no-accounts", str(self.inputs[0]), "no account is left to seal"))
-            if self.log.failed:
-                raise ImportFailedError(self.report())
-            self._attach(writer, {**prepared.documents(), **documents})
+            self._intake = Intake(prepared.assets, grouper, self.log, on_bytes, reject_rule_breakers)
+            with contextlib.closing(grouper), _discarded(violations):
+                described = [self._read(path, prepared, self._intake) for path in self.readable]
+                grouper.finish(writer)
+                self._positions = writer.position_count
+                if grouper.accounts_accepted == 0 and not self.log.failed:
+                    self.log.add_fatal(
+                        Problem("no-accounts", str(self.inputs[0]), "no account is left to seal")
+                    )
+                if self.log.failed:
+                    raise ImportFailedError(self.report())
+                self._attach(writer, {**prepared.documents(), **documents}, violations)
             writer.finish({"kind": self.source, "files": described, **prepared.description})
             if sink is not None:
                 # before the book: a book must not appear without the list of what it leaves out
@@ -201,13 +204,20 @@ class _Import:
         intake.flush()
         return {"name": path.name, "bytes": before.st_size, "sha256": digest}
 
-    def _attach(self, writer: BookWriter, documents: Mapping[str, bytes]) -> None:
+    def _attach(self, writer: BookWriter, documents: Mapping[str, bytes], violations: CsvProblemFile) -> None:
         for name, data in sorted(documents.items()):
             writer.add_document(name, data)
-        violations = self.log.warning_file
-        if violations is not None and violations.count:
+        if violations.count:
             violations.finish()
             writer.add_report(RULE_VIOLATIONS_REPORT, violations.path)
+
+
+@contextlib.contextmanager
+def _discarded(violations: CsvProblemFile) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        violations.discard()
 
 
 def _byte_counter(total: int, progress: BytesProgress | None) -> Callable[[int], None]:
