@@ -28,15 +28,14 @@ from primitives.parameters import GROUP_ORDER
 
 
 class DegenerateChallengeError(SealedbookError):
-    """A challenge has one of the few values for which the argument is not defined (probability about 2n/r)."""
+    """A challenge has a value for which the argument is not defined (probability about 2n/r)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SumcheckChallenges:
-    """``tau`` (n), ``alpha`` and ``rounds`` = r_1 .. r_n."""
+    """``tau`` (n of them) and ``rounds`` = r_1 .. r_n."""
 
     tau: tuple[int, ...]
-    alpha: int
     rounds: tuple[int, ...]
 
 
@@ -116,8 +115,7 @@ class OpeningRelation:
     def value(self, masked_coefficients: Sequence[int], y: int, separation: int) -> int:
         """val = right side of E1 + e1 times the right side of E3."""
         rounds = sum(
-            factor * masked
-            for factor, masked in zip(self._round_factors(), masked_coefficients, strict=True)
+            factor * masked for factor, masked in zip(self._round_factors(), masked_coefficients, strict=True)
         )
         constant = self._weights.constant * self.account_weights.sum()
         return (y + separation * (rounds + constant - y * (1 - y) - self._row_weight() * y)) % GROUP_ORDER
@@ -134,7 +132,7 @@ class OpeningRelation:
         return [separation * factor for factor in self._round_factors()] + [last * (1 - last)]
 
     def _row_weight(self) -> int:
-        """Lambda: with ``eq(r, 0)/eq(tau, 0) = (1-r)/(1-tau)`` and ``eq(r, 1)/eq(tau, 1) = r/tau`` per variable."""
+        """Lambda: per variable, eq(r, .) / eq(tau, .) is ``(1-r)/(1-tau)`` at 0 and ``r/tau`` at 1."""
         first = self._shape.account_variables
         pairs = zip(self._sumcheck.rounds[first:], self._sumcheck.tau[first:], strict=True)
         factors = [((1 - r) * inverse((1 - t) % GROUP_ORDER), r * inverse(t)) for r, t in pairs]

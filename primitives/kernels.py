@@ -13,7 +13,6 @@ is ``u P + k``; it has 2^n entries, zero where ``u >= U`` or ``k >= W``, for whi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -41,12 +40,11 @@ def check_packed_bits(bits: PackedBits, shape: ArgumentShape) -> None:
         raise ValueError("packed bits are set beyond the bits of the statement")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class SparsePositions:
-    """Positions of U accounts in compressed sparse row form, as `primitives.backend.CommitmentKey.commit` has them.
+class SparsePositions(Protocol):
+    """Positions of U accounts in compressed sparse row form (see `primitives.backend.CommitmentKey.commit`).
 
     Account u has the entries ``row_offsets[u] <= k < row_offsets[u+1]``: `amounts[k]` of the asset in column
-    ``columns[k]``. Secret: kept out of the repr.
+    ``columns[k]``. Implemented by `circuits.positions.PositionBatch`.
     """
 
     row_offsets: Int64Array
@@ -74,7 +72,7 @@ class AccountSumcheck(Protocol):
     """
 
     def round_coefficients(self) -> tuple[int, int]:
-        """``(t_1, t_2)``: the coefficients of X and X^2 of the next round's polynomial, without the rows' term.
+        """``(t_1, t_2)``: coefficients of X and X^2 of the next round polynomial, without the rows' term.
 
         With j variables bound, ``b_0 = b_j(0, .)``, ``d = b_j(1, .) - b_j(0, .)`` and
         ``e = eq((tau_{j+2} .. tau_n), .)``, sums over all 2^(n-j-1) entries:
@@ -91,7 +89,7 @@ class AccountSumcheck(Protocol):
         ...
 
     def table(self) -> ScalarVector:
-        """All 2^(n-j) entries of b_j. Large for small j: callers ask for it where rows span whole accounts."""
+        """All 2^(n-j) entries of b_j: large for small j, which callers need where rows span accounts."""
         ...
 
 
