@@ -41,7 +41,7 @@ def get_backend(name: str | None = None) -> Backend:
 def _native_backend() -> Backend:
     try:
         from primitives.native_backend import NativeBackend
-    except ImportError as error:
+    except (ImportError, BackendUnavailableError) as error:
         raise BackendUnavailableError(
             f"the native backend cannot be loaded ({error}). Install a Rust toolchain (rustup.rs) and "
             "reinstall sealedbook to build it, or use the reference backend (--backend reference)"

@@ -35,7 +35,7 @@ class JsonError(DecodingError):
 
 def canonical_json(value: Json) -> bytes:
     """The RFC 8785 form of `value`."""
-    return rfc8785.dumps(value)  # type: ignore[arg-type]
+    return rfc8785.dumps(value)
 
 
 def parse_json(data: bytes) -> Json:

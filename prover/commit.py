@@ -102,7 +102,9 @@ def seal_book(
     with publish_folder(bundle, replaceable=is_bundle) as public:
         # The vault's entry is in place before a bundle refers to it.
         with working_folder(vault.books_folder / "incoming") as private:
-            book = _seal_into(public, private, source, issuer, moment, leaf_count, backend, passphrase, progress)
+            book = _seal_into(
+                public, private, source, issuer, moment, leaf_count, backend, passphrase, progress
+            )
             digest = book.digest()
             atomic.put_in_place(private, vault.book_folder(digest))
         files = [describe_file(public, LEAVES_NAME), *add_documents(public, source.documents)]
@@ -130,7 +132,7 @@ def _seal_into(
         issuer=issuer.name,
         public_key=issuer.public_key,
         as_of=moment,
-        assets=tuple(source.assets),
+        assets=source.assets.assets,
         leaf_count=leaf_count,
         leaves_sha256=leaves_sha256,
         root=root,
@@ -197,7 +199,7 @@ def _commit_leaves(
 ) -> tuple[SumNode, bytes]:
     """Commit to every leaf, write ``leaves.bin`` and ``tree.bin``; returns the root and leaves' digest."""
     generators = Generators(backend)
-    key = backend.commitment_key(generators.assets(source.assets), generators.blinding(), leaf_count)
+    key = backend.commitment_key(generators.assets(source.assets.assets), generators.blinding(), leaf_count)
     entries = EntryStore.open(private)
     digest = hashlib.sha256()
     chunk_leaves = min(leaf_count, 1 << CHUNK_HEIGHT)
@@ -287,5 +289,3 @@ class _ArrayWriter:
             "shape": (self._length,),
         }
         np.lib.format.write_array_header_1_0(self._file, header)
-
-

@@ -23,7 +23,6 @@ KEY_NAME: Final = "issuer.key"
 PUBLIC_NAME: Final = "issuer.pub"
 NAME_NAME: Final = "issuer.json"
 _PROTECTION: Final = "scryptAndAES256-CBC"
-_PROTECTION_PARAMETERS: Final = {"iteration_count": 1 << 15, "block_size": 8, "parallelization": 1}
 _MAX_KEY_FILE: Final = 1 << 16
 
 
@@ -64,7 +63,7 @@ def create_issuer(vault: Path, name: str, passphrase: str | None) -> Issuer:
             use_pkcs8=True,
             passphrase=passphrase,
             protection=_PROTECTION,
-            prot_params=_PROTECTION_PARAMETERS,
+            prot_params={"iteration_count": 1 << 17, "block_size": 8, "parallelization": 1},
         )
     public_key = public_key_bytes(key)
     write_private(vault / NAME_NAME, canonical_json({"name": name}) + b"\n")
@@ -93,11 +92,17 @@ def load_issuer(vault: Path, passphrase: str | None) -> Issuer:
     except JsonError as error:
         raise VaultError(f"{vault / NAME_NAME} is damaged: {error}") from error
     if "ENCRYPTED" in pem and passphrase is None:
-        raise VaultError(f"{path} is encrypted: give its passphrase (SEALEDBOOK_PASSPHRASE or --passphrase-file)")
+        raise VaultError(
+            f"{path} is encrypted: give its passphrase (SEALEDBOOK_PASSPHRASE or --passphrase-file)"
+        )
     try:
         key = ECC.import_key(pem, passphrase=passphrase)
     except (ValueError, IndexError, TypeError) as error:
-        hint = "wrong passphrase, or the file was altered" if "ENCRYPTED" in pem else "not an Ed25519 private key"
+        hint = (
+            "wrong passphrase, or the file was altered"
+            if "ENCRYPTED" in pem
+            else "not an Ed25519 private key"
+        )
         raise VaultError(f"{path}: {hint}") from error
     if key.curve != "Ed25519" or not key.has_private():
         raise VaultError(f"{path}: not an Ed25519 private key")

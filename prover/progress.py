@@ -8,7 +8,9 @@ from typing import Protocol
 class Progress(Protocol):
     """Receives ``(stage, done, total)``: `stage` in plain words, `done` of `total` units."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Note that `done` of `total` units of `stage` are finished."""
+        ...
 
 
 def no_progress(stage: str, done: int, total: int) -> None:

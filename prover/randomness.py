@@ -45,7 +45,7 @@ class SecretStream:
         """32 bytes from the operating system."""
         return secrets.token_bytes(KEY_BYTES)
 
-    def bytes(self, purpose: bytes, start: int, stop: int, size: int) -> bytes:
+    def expand(self, purpose: bytes, start: int, stop: int, size: int) -> bytes:
         """Elements ``start <= i < stop`` of `size` bytes each."""
         if not 0 <= start <= stop:
             raise ValueError("range is not 0 <= start <= stop")
@@ -57,7 +57,7 @@ class SecretStream:
 
     def scalars(self, backend: Backend, purpose: bytes, start: int, stop: int) -> ScalarVector:
         """Elements ``start <= i < stop``, uniform in F."""
-        return backend.scalars_from_wide_bytes(self.bytes(purpose, start, stop, _WIDE_BYTES))
+        return backend.scalars_from_wide_bytes(self.expand(purpose, start, stop, _WIDE_BYTES))
 
     def leaf_blindings(self, backend: Backend, start: int, stop: int) -> ScalarVector:
         """rho_u for the leaves ``start <= u < stop``."""
@@ -65,7 +65,7 @@ class SecretStream:
 
     def leaf_salts(self, start: int, stop: int) -> bytes:
         """salt_u for the leaves ``start <= u < stop``, 32 bytes each."""
-        return self.bytes(b"leaf-salt", start, stop, SALT_BYTES)
+        return self.expand(b"leaf-salt", start, stop, SALT_BYTES)
 
     def leaf_order(self, leaf_count: int) -> NDArray[np.int64]:
         """A secret permutation of ``0 .. leaf_count - 1``: where the i-th account goes.
@@ -73,7 +73,7 @@ class SecretStream:
         The ranks of `leaf_count` keyed 64-bit values. Equal values (expected leaf_count^2 / 2^65 pairs) keep
         their order, which tells nothing about an account.
         """
-        keys = np.frombuffer(self.bytes(b"leaf-order", 0, leaf_count, 8), dtype=">u8")
+        keys = np.frombuffer(self.expand(b"leaf-order", 0, leaf_count, 8), dtype=">u8")
         return np.argsort(keys, kind="stable").astype(np.int64)
 
     def _block(self, purpose: bytes, block: int, size: int) -> bytes:

@@ -7,22 +7,23 @@ the file's kind authenticated along (RFC 7914; NIST SP 800-38D).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 from typing import Final
 
 from Crypto.Cipher import AES
-from Crypto.Protocol.KDF import scrypt
 from Crypto.Random import get_random_bytes
 
 from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_json
 from prover.errors import PublicationError, VaultError
 
-SECRET_FORMAT: Final = "sealedbook/secret/v1"
+FILE_FORMAT: Final = "sealedbook/secret/v1"
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _SCRYPT_COST: Final = 1 << 17
+_SCRYPT_MEMORY: Final = 256 << 20
 _MAX_SECRET_BYTES: Final = 1 << 20
 
 
@@ -45,7 +46,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 def write_secret(path: Path, kind: str, secret: bytes, passphrase: str | None) -> None:
     """Write `secret` of the given kind, encrypted if there is a passphrase."""
-    document: dict[str, Json] = {"format": SECRET_FORMAT, "kind": kind}
+    document: dict[str, Json] = {"format": FILE_FORMAT, "kind": kind}
     if passphrase is None:
         document |= {"protection": "none", "data": secret.hex()}
     else:
@@ -75,7 +76,7 @@ def read_secret(path: Path, kind: str, size: int, passphrase: str | None) -> byt
         raise VaultError(f"cannot read {path}: {error.strerror}") from error
     try:
         fields = JsonObject(parse_json(data))
-        fields.constant("format", SECRET_FORMAT)
+        fields.constant("format", FILE_FORMAT)
         fields.constant("kind", kind)
         protection = fields.text("protection")
         secret = fields.hex("data", size)
@@ -88,7 +89,9 @@ def read_secret(path: Path, kind: str, size: int, passphrase: str | None) -> byt
     except JsonError as error:
         raise VaultError(f"{path} is not a secret file of kind {kind!r}: {error}") from error
     if passphrase is None:
-        raise VaultError(f"{path} is encrypted: give its passphrase (SEALEDBOOK_PASSPHRASE or --passphrase-file)")
+        raise VaultError(
+            f"{path} is encrypted: give its passphrase (SEALEDBOOK_PASSPHRASE or --passphrase-file)"
+        )
     cipher = AES.new(_derive(passphrase, salt), AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
     cipher.update(kind.encode())
     try:
@@ -99,7 +102,6 @@ def read_secret(path: Path, kind: str, size: int, passphrase: str | None) -> byt
 
 
 def _derive(passphrase: str, salt: bytes) -> bytes:
-    key = scrypt(passphrase.encode("utf-8"), salt, key_len=32, N=_SCRYPT_COST, r=8, p=1)
-    if not isinstance(key, bytes):
-        raise VaultError("key derivation gave several keys")
-    return key
+    return hashlib.scrypt(
+        passphrase.encode("utf-8"), salt=salt, n=_SCRYPT_COST, r=8, p=1, dklen=32, maxmem=_SCRYPT_MEMORY
+    )

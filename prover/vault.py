@@ -106,8 +106,8 @@ class Vault:
         folder = self.book_folder(digest)
         if not folder.is_dir():
             raise VaultError(
-                f"the vault {self.folder} has no book {digest.hex()[:16]}…: it was sealed with another vault, "
-                "or its secrets were removed"
+                f"the vault {self.folder} has no book {digest.hex()[:16]}…: it was sealed with another "
+                "vault, or its secrets were removed"
             )
         return VaultBook.open(folder, digest, passphrase)
 

@@ -37,7 +37,7 @@ app.command("inspect")(inspect_command.inspect)
 app.command("demo")(demo_command.demo)
 
 
-def _print_version(requested: bool) -> None:  # noqa: FBT001 (the shape of a typer callback)
+def _print_version(requested: bool) -> None:
     if requested:
         console.print(f"sealedbook {__version__}")
         raise typer.Exit

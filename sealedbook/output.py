@@ -67,7 +67,9 @@ def print_report(report: Report, *, as_json: bool) -> None:
     table.add_column(overflow="fold")
     for finding in report.findings:
         table.add_row(
-            f"[{_STYLES[finding.level]}]{finding.level.value}[/]", escape(finding.subject), escape(finding.text)
+            f"[{_STYLES[finding.level]}]{finding.level.value}[/]",
+            escape(finding.subject),
+            escape(finding.text),
         )
     console.print(table)
     console.print(f"\n[dim]Checks passed: {escape(', '.join(check.value for check in report.checks))}[/]")
@@ -111,7 +113,7 @@ def reported_errors(*, as_json: bool) -> Iterator[None]:
     """Turn every failure into a message and an exit code (`SystemExit`)."""
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            warnings.showwarning = _show_warning
             warnings.simplefilter("always", ReferenceBackendWarning)
             yield
     except VerificationError as error:

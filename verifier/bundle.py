@@ -202,7 +202,8 @@ def _verify_tree(folder: Path, attestation: Attestation, backend: Backend, progr
     listed = attestation.file(LEAVES_NAME)
     if listed.size != expected:
         raise VerificationError(
-            Check.BUNDLE_LEAVES, f"{LEAVES_NAME} has {listed.size} bytes, {book.leaf_count} leaves take {expected}"
+            Check.BUNDLE_LEAVES,
+            f"{LEAVES_NAME} has {listed.size} bytes, {book.leaf_count} leaves take {expected}",
         )
     tag_prefixes = np.empty(book.leaf_count, dtype=np.uint64)
     try:
@@ -219,7 +220,8 @@ def _verify_tree(folder: Path, attestation: Attestation, backend: Backend, progr
         raise VerificationError(Check.BUNDLE_LEAVES, str(error)) from error
     if root.hash != book.root.hash:
         raise VerificationError(
-            Check.BUNDLE_ROOT_HASH, f"the leaves have root {root.hash.hex()}, attested is {book.root.hash.hex()}"
+            Check.BUNDLE_ROOT_HASH,
+            f"the leaves have root {root.hash.hex()}, attested is {book.root.hash.hex()}",
         )
     if root.sum != book.root.sum:
         raise VerificationError(
@@ -251,7 +253,9 @@ def _read_leaves(
             points = backend.points_from_compressed(commitments)
         except DecodingError as error:
             place = start + (error.index or 0)
-            raise VerificationError(Check.BUNDLE_LEAVES, f"commitment of leaf {place}: {error.reason}") from error
+            raise VerificationError(
+                Check.BUNDLE_LEAVES, f"commitment of leaf {place}: {error.reason}"
+            ) from error
         yield tags, points
         progress("Checking leaves", start + chunk, leaf_count)
     _compare_digest(listed, digest.digest())

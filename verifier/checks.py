@@ -13,6 +13,7 @@ class Check(Enum):
     title: str
 
     def __new__(cls, name: str, title: str) -> Check:
+        """A member from its stable name and its title."""
         member = object.__new__(cls)
         member._value_ = name
         member.title = title
@@ -25,7 +26,10 @@ class Check(Enum):
     BUNDLE_SIGNATURE = ("B4-signature", "the issuer's signature covers the attestation")
     BUNDLE_LISTING = ("B5-listing", "the bundle holds exactly the files that the attestation lists")
     BUNDLE_DIGESTS = ("B6-digests", "every file has the length and SHA-256 that the attestation lists")
-    BUNDLE_LEAVES = ("B7-leaves", "every leaf holds a canonical, non-identity commitment and a tag of its own")
+    BUNDLE_LEAVES = (
+        "B7-leaves",
+        "every leaf holds a canonical, non-identity commitment and a tag of its own",
+    )
     BUNDLE_ROOT_HASH = ("B8-root-hash", "the tree over the leaves has the attested root hash")
     BUNDLE_ROOT_SUM = ("B9-root-sum", "the sum of all commitments is the attested root sum")
 

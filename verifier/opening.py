@@ -5,12 +5,13 @@
     node = leaf (tag, C), then per level  hash = SHA-256(01 || h_l || S_l || h_r || S_r),  S = S_l + S_r
     the last node is the root
 
-id: the account id as its owner types it; q_a, rho, salt: from the opening; G_a, H: generators derived here from
-the asset ids and decimals; root: from the bundle or from the caller.
+id: the account id as its owner types it; q_a, rho, salt: from the opening; G_a, H: generators derived
+here from the asset ids and decimals; root: from the bundle or from the caller.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def verify_opening_in_bundle(
     if opening.book != attested:
         raise VerificationError(
             Check.OPENING_ROOT,
-            f"the opening is for book {opening.book.digest().hex()}, the bundle holds {attested.digest().hex()}",
+            f"the opening is for book {opening.book.digest().hex()}, "
+            f"the bundle holds {attested.digest().hex()}",
         )
     _verify_leaf_contents(opening, account, backend)
     _verify_published_leaf(opening, bundle, signed.attestation)
@@ -106,7 +108,9 @@ def _verify_account(opening: Opening, account: str) -> None:
     try:
         typed = typed_account_id(account)
     except AccountIdError as error:
-        raise VerificationError(Check.OPENING_ACCOUNT, f"what you typed is not an account id: {error}") from error
+        raise VerificationError(
+            Check.OPENING_ACCOUNT, f"what you typed is not an account id: {error}"
+        ) from error
     if typed != opening.account:
         raise VerificationError(
             Check.OPENING_ACCOUNT, f"you typed {typed!r}, the opening is for {opening.account!r}"
@@ -126,9 +130,10 @@ def _verify_leaf_contents(opening: Opening, account: str, backend: Backend) -> N
     if -1 in order:
         unknown = opening.positions[order.index(-1)].asset
         raise VerificationError(
-            Check.OPENING_POSITIONS, f"{unknown.id!r} with {unknown.decimals} decimals is not an asset of the book"
+            Check.OPENING_POSITIONS,
+            f"{unknown.id!r} with {unknown.decimals} decimals is not an asset of the book",
         )
-    if any(later <= earlier for earlier, later in zip(order, order[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(order)):
         raise VerificationError(Check.OPENING_POSITIONS, "an asset stands twice or out of the book's order")
     # O6: C = sum_a q_a G_a + rho H, compared as bytes
     generators = Generators(backend)
@@ -147,10 +152,13 @@ def _verify_published_leaf(opening: Opening, bundle: Path, attestation: Attestat
     """O7: ``leaves.bin`` holds this leaf at this index."""
     if opening.leaf_index >= attestation.book.leaf_count:
         raise VerificationError(
-            Check.OPENING_LEAF, f"leaf {opening.leaf_index} of a book with {attestation.book.leaf_count} leaves"
+            Check.OPENING_LEAF,
+            f"leaf {opening.leaf_index} of a book with {attestation.book.leaf_count} leaves",
         )
     if read_leaf(bundle, attestation, opening.leaf_index) != opening.tag + opening.commitment:
-        raise VerificationError(Check.OPENING_LEAF, f"the bundle has another leaf at index {opening.leaf_index}")
+        raise VerificationError(
+            Check.OPENING_LEAF, f"the bundle has another leaf at index {opening.leaf_index}"
+        )
 
 
 def _verify_path(opening: Opening, backend: Backend) -> None:
@@ -166,7 +174,9 @@ def _verify_path(opening: Opening, backend: Backend) -> None:
         commitment = backend.points_from_compressed(opening.commitment)
         root = climb_path(backend, opening.tag, commitment, opening.leaf_index, opening.path)
     except DecodingError as error:
-        raise VerificationError(Check.OPENING_PATH, f"sibling sum at level {error.index}: {error.reason}") from error
+        raise VerificationError(
+            Check.OPENING_PATH, f"sibling sum at level {error.index}: {error.reason}"
+        ) from error
     except IdentitySumError as error:
         raise VerificationError(Check.OPENING_PATH, str(error)) from error
     except ValueError as error:
@@ -174,10 +184,12 @@ def _verify_path(opening: Opening, backend: Backend) -> None:
     # O9: root hash
     if root.hash != book.root.hash:
         raise VerificationError(
-            Check.OPENING_ROOT_HASH, f"leaf and path give {root.hash.hex()}, the root is {book.root.hash.hex()}"
+            Check.OPENING_ROOT_HASH,
+            f"leaf and path give {root.hash.hex()}, the root is {book.root.hash.hex()}",
         )
     # O10: root sum
     if root.sum != book.root.sum:
         raise VerificationError(
-            Check.OPENING_ROOT_SUM, f"leaf and path add up to {root.sum.hex()}, the root has {book.root.sum.hex()}"
+            Check.OPENING_ROOT_SUM,
+            f"leaf and path add up to {root.sum.hex()}, the root has {book.root.sum.hex()}",
         )

@@ -89,7 +89,9 @@ def bundle_report(verified: VerifiedBundle) -> Report:
         Finding("Leaves", f"{book.leaf_count:,} sealed accounts, padding included", Level.RECOMPUTED),
         Finding("Root", f"{verified.root.hash.hex()}, from every leaf", Level.RECOMPUTED),
         Finding(
-            "Completeness of totals", "the root's sum is the sum of all leaves, none left out", Level.RECOMPUTED
+            "Completeness of totals",
+            "the root's sum is the sum of all leaves, none left out",
+            Level.RECOMPUTED,
         ),
         Finding("Assets", _asset_names(book), _signed_level(signed)),
         Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
@@ -130,9 +132,7 @@ def opening_report(verified: VerifiedOpening) -> Report:
     ]
     if not opening.positions:
         findings.append(Finding("Positions", "none: this account is empty", Level.RECOMPUTED))
-    findings.append(
-        Finding("Included", f"in the sum under root {book.root.hash.hex()}", Level.RECOMPUTED)
-    )
+    findings.append(Finding("Included", f"in the sum under root {book.root.hash.hex()}", Level.RECOMPUTED))
     findings += _opening_issuer_findings(verified)
     findings += [
         Finding("Other accounts", "their commitments only", Level.HIDDEN),
@@ -175,7 +175,9 @@ def _opening_issuer_findings(verified: VerifiedOpening) -> list[Finding]:
     if verified.signed is not None:
         return _issuer_findings(book, verified.signed)
     level = Level.RECOMPUTED if verified.book_bound else Level.CLAIMED
-    why = "part of the book digest that you gave" if verified.book_bound else "the root hash does not cover it"
+    why = (
+        "part of the book digest that you gave" if verified.book_bound else "the root hash does not cover it"
+    )
     return [
         Finding("Issuer", f"{book.issuer} ({why})", level),
         Finding("As of", f"{format_time(book.as_of)} ({why})", level),

@@ -29,7 +29,8 @@ def check(
     account: Annotated[str, typer.Option("--account", help="Your account id, as you know it.")],
     bundle: Annotated[Path | None, typer.Option("--bundle", help="The published bundle.")] = None,
     root: Annotated[
-        str | None, typer.Option("--root", metavar="HEX", help="The published root hash, instead of a bundle.")
+        str | None,
+        typer.Option("--root", metavar="HEX", help="The published root hash, instead of a bundle."),
     ] = None,
     book_digest: Annotated[
         str | None,

@@ -25,7 +25,8 @@ def commit(
     out: Annotated[Path, typer.Option("--out", help="The bundle folder to publish.")],
     vault: VaultOption,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="TIME", help="UTC, such as 2026-01-31T00:00:00Z; now if not given.")
+        str | None,
+        typer.Option("--as-of", metavar="TIME", help="UTC, such as 2026-01-31T00:00:00Z; now if not given."),
     ] = None,
     issuer: Annotated[
         str, typer.Option("--issuer", help="Issuer name for a vault that this command has to make.")
@@ -83,7 +84,8 @@ def commit(
             )
             return
         console.print(
-            f"Sealed {result.account_count:,} accounts as {sealed.leaf_count:,} leaves into [bold]{escape(str(out))}[/]."
+            f"Sealed {result.account_count:,} accounts as {sealed.leaf_count:,} leaves "
+            f"into [bold]{escape(str(out))}[/]."
         )
         console.print(f"Book digest  {result.digest.hex()}")
         console.print(f"Root         {sealed.root.hash.hex()}")

@@ -76,7 +76,9 @@ def _describe_opening(path: Path) -> tuple[str, dict[str, Json]]:
     try:
         opening = Opening.parse(read_small_file(path, "PATH", MAX_OPENING_BYTES))
     except JsonError as error:
-        raise OptionError(f"{path} is not an opening, an attestation, or a folder of ours: {error}") from error
+        raise OptionError(
+            f"{path} is not an opening, an attestation, or a folder of ours: {error}"
+        ) from error
     positions: list[Json] = [
         f"{position.asset.id} {format_amount(position.amount, position.asset.decimals)}"
         for position in opening.positions
@@ -97,7 +99,7 @@ def _describe_book(path: Path) -> tuple[str, dict[str, Json]]:
         "accounts": book.account_count,
         "positions": book.position_count,
         "assets": [f"{asset.id} ({asset.decimals} decimals)" for asset in book.assets],
-        "documents": sorted(book.documents),
+        "documents": list[Json](sorted(book.documents)),
     }
 
 
@@ -105,6 +107,12 @@ def _describe_vault(path: Path) -> tuple[str, dict[str, Json]]:
     from prover.vault import BOOKS_NAME, Vault
 
     vault = Vault.open(path)
-    books = sorted(entry.name for entry in (vault.folder / BOOKS_NAME).iterdir() if not entry.name.startswith("."))
-    public = (path / "issuer.pub").read_text(encoding="ascii").strip() if (path / "issuer.pub").is_file() else "missing"
+    books = sorted(
+        entry.name for entry in (vault.folder / BOOKS_NAME).iterdir() if not entry.name.startswith(".")
+    )
+    public = (
+        (path / "issuer.pub").read_text(encoding="ascii").strip()
+        if (path / "issuer.pub").is_file()
+        else "missing"
+    )
     return "a vault (private)", {"issuer_key": public, "books": list[Json](books)}

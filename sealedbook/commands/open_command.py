@@ -71,7 +71,13 @@ def opening_name(opening: Opening) -> str:
 
 def _print_one(out: Path, opening: Opening, *, as_json: bool) -> None:
     if as_json:
-        print_json({"opening": str(out), "leaf_index": opening.leaf_index, "book_digest": opening.book.digest().hex()})
+        print_json(
+            {
+                "opening": str(out),
+                "leaf_index": opening.leaf_index,
+                "book_digest": opening.book.digest().hex(),
+            }
+        )
         return
     console.print(f"Wrote [bold]{escape(str(out))}[/] (leaf {opening.leaf_index}).")
     console.print("It shows this account's positions: hand it to the account's holder and to nobody else.")

@@ -1,0 +1,1 @@
+"""Speed and memory: ``python -m bench NAME [--json]`` prints figures, targets and the machine."""

@@ -1,0 +1,23 @@
+"""``python -m bench NAME [--json]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+BENCHES = {"commit": "sealing a book: commitments, tree, multi-scalar multiplication, memory"}
+
+
+def main() -> None:
+    """Run one bench."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    listing = "; ".join(f"{name}: {what}" for name, what in BENCHES.items())
+    parser.add_argument("name", choices=sorted(BENCHES), help=listing)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes: a smoke test, not a measurement")
+    arguments = parser.parse_args()
+    importlib.import_module(f"bench.{arguments.name}").run(as_json=arguments.json, quick=arguments.quick)
+
+
+if __name__ == "__main__":
+    main()
