@@ -33,7 +33,7 @@ MAX_FILES: Final = 65_536
 MAX_FILE_BYTES: Final = 1 << 42
 MAX_ISSUER_LENGTH: Final = 200
 
-_TIME: Final = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
+_TIME: Final = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 _FILE_NAME: Final = re.compile(r"\A[a-z0-9][a-z0-9._-]{0,99}(?:/[a-z0-9][a-z0-9._-]{0,99})?\Z")
 
 
@@ -164,7 +164,8 @@ class Attestation:
 
 def format_time(moment: datetime) -> str:
     """``YYYY-MM-DDThh:mm:ssZ``, UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # isoformat, not strftime: the C library writes years before 1000 without leading zeros
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def parse_time(text: str, path: str) -> datetime:
@@ -173,7 +174,8 @@ def parse_time(text: str, path: str) -> datetime:
         moment = datetime.fromisoformat(text) if _TIME.match(text) else None
     except ValueError:
         moment = None
-    if moment is None:
+    # some versions of Python read 24:00:00 as midnight of the next day
+    if moment is None or format_time(moment) != text:
         raise JsonError(path, f"{text[:40]!r} is not a UTC time such as 2026-01-31T00:00:00Z")
     return moment
 

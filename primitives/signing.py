@@ -1,6 +1,6 @@
 """Ed25519 signatures over attestations (RFC 8032), through pycryptodome.
 
-    signature = Ed25519.sign(key, "sealedbook/v1/attestation-signature" 00 || attestation bytes)
+signature = Ed25519.sign(key, "sealedbook/v1/attestation-signature" 00 || attestation bytes)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from primitives.parameters import SIGNATURE_LABEL
 
 PUBLIC_KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
+_CURVE_COFACTOR: Final = 8
 
 
 class SignatureMismatchError(DecodingError):
@@ -25,7 +26,8 @@ def verify_attestation_signature(public_key: bytes, attestation: bytes, signatur
     """Return if `signature` (64 bytes) by `public_key` (32 bytes) over `attestation` is valid.
 
     Raises `DecodingError` where the key or the signature is malformed, `SignatureMismatchError` where it
-    does not verify.
+    does not verify. Stricter than RFC 8032: a key of small order is refused, since signatures that verify
+    under it for every message can be made by anybody, and so is a key that is not its canonical encoding.
     """
     if len(public_key) != PUBLIC_KEY_BYTES:
         raise DecodingError(f"Ed25519 public key has {len(public_key)} bytes, expected {PUBLIC_KEY_BYTES}")
@@ -35,6 +37,10 @@ def verify_attestation_signature(public_key: bytes, attestation: bytes, signatur
         key = eddsa.import_public_key(public_key)
     except ValueError as error:
         raise DecodingError("Ed25519 public key is not the encoding of a curve point") from error
+    if public_key_bytes(key) != public_key:
+        raise DecodingError("Ed25519 public key is not in canonical form")
+    if (key.pointQ * _CURVE_COFACTOR).is_point_at_infinity():
+        raise DecodingError("Ed25519 public key is of small order")
     try:
         eddsa.new(key, "rfc8032").verify(SIGNATURE_LABEL + attestation, signature)
     except ValueError as error:
