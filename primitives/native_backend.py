@@ -131,7 +131,9 @@ class NativeBackend:
             return _kernels.points_from_uncompressed(data)
 
     def identity(self, count: int) -> PointVector:
-        """See `Backend.identity`."""
+        """See `Backend.identity`; `ValueError` if `count` is negative."""
+        if count < 0:
+            raise ValueError("a vector cannot have a negative length")
         return _kernels.identity(count)
 
     def multi_scalar_multiply(self, points: PointVector, scalars: ScalarVector) -> PointVector:
