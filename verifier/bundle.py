@@ -147,14 +147,21 @@ def _parse_signature(text: bytes) -> bytes:
 
 
 def _verify_listing(folder: Path, attestation: Attestation) -> None:
-    """B5: nothing missing, nothing more."""
+    """B5: nothing missing, nothing more; folders only where a listed file lies in one."""
     listed = {entry.name for entry in attestation.files} | {ATTESTATION_NAME, SIGNATURE_NAME}
-    found = set()
+    parents = {name.rpartition("/")[0] for name in listed}
+    found: set[str] = set()
     try:
-        for path, folders, names in os.walk(folder):
+        for path, folders, names in os.walk(folder, onerror=_raise):
             relative = Path(path).relative_to(folder)
-            found |= {(relative / name).as_posix() for name in names}
-            folders[:] = [name for name in folders if not (Path(path) / name).is_symlink()]
+            # A link to a folder counts as a file, and so does a folder that has no business here.
+            entered = [
+                name
+                for name in folders
+                if (relative / name).as_posix() in parents and not (Path(path) / name).is_symlink()
+            ]
+            found |= {(relative / name).as_posix() for name in [*names, *(set(folders) - set(entered))]}
+            folders[:] = entered
             if len(found) > _MAX_LISTED:
                 raise VerificationError(Check.BUNDLE_LISTING, f"more than {_MAX_LISTED} files")
     except OSError as error:
@@ -163,6 +170,10 @@ def _verify_listing(folder: Path, attestation: Attestation) -> None:
         raise VerificationError(Check.BUNDLE_LISTING, f"{missing[0]} is missing")
     if extra := sorted(found - listed):
         raise VerificationError(Check.BUNDLE_LISTING, f"{extra[0]!r} is not in the attestation")
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _verify_digests(folder: Path, attestation: Attestation, progress: Progress) -> None:
