@@ -17,7 +17,7 @@ from primitives.attestation import MAX_ISSUER_LENGTH
 from primitives.signing import public_key_bytes, sign_attestation
 from primitives.strict_json import JsonError, JsonObject, canonical_json, parse_json
 from prover.errors import VaultError
-from prover.secret_file import write_private
+from prover.secret_file import passphrase_bytes, write_private
 
 KEY_NAME: Final = "issuer.key"
 PUBLIC_NAME: Final = "issuer.pub"
@@ -61,7 +61,7 @@ def create_issuer(vault: Path, name: str, passphrase: str | None) -> Issuer:
         pem = key.export_key(
             format="PEM",
             use_pkcs8=True,
-            passphrase=passphrase,
+            passphrase=_pem_passphrase(passphrase),
             protection=_PROTECTION,
             prot_params={"iteration_count": 1 << 17, "block_size": 8, "parallelization": 1},
         )
@@ -95,8 +95,9 @@ def load_issuer(vault: Path, passphrase: str | None) -> Issuer:
         raise VaultError(
             f"{path} is encrypted: give its passphrase (SEALEDBOOK_PASSPHRASE or --passphrase-file)"
         )
+    secret = None if passphrase is None else _pem_passphrase(passphrase)
     try:
-        key = ECC.import_key(pem, passphrase=passphrase)
+        key = ECC.import_key(pem, passphrase=secret)
     except (ValueError, IndexError, TypeError) as error:
         hint = (
             "wrong passphrase, or the file was altered"
@@ -107,3 +108,8 @@ def load_issuer(vault: Path, passphrase: str | None) -> Issuer:
     if key.curve != "Ed25519" or not key.has_private():
         raise VaultError(f"{path}: not an Ed25519 private key")
     return Issuer(name, public_key_bytes(key), key)
+
+
+def _pem_passphrase(passphrase: str) -> str:
+    """Text that pycryptodome, which encodes in Latin-1, turns into the passphrase's UTF-8 bytes."""
+    return passphrase_bytes(passphrase).decode("latin-1")

@@ -19,6 +19,8 @@ from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, 
 from prover.errors import PublicationError, VaultError
 
 FILE_FORMAT: Final = "sealedbook/secret/v1"
+_NO_PROTECTION: Final = "none"
+_SCRYPT_AES_GCM: Final = "scrypt-aes256-gcm"
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
@@ -48,14 +50,14 @@ def write_secret(path: Path, kind: str, secret: bytes, passphrase: str | None) -
     """Write `secret` of the given kind, encrypted if there is a passphrase."""
     document: dict[str, Json] = {"format": FILE_FORMAT, "kind": kind}
     if passphrase is None:
-        document |= {"protection": "none", "data": secret.hex()}
+        document |= {"protection": _NO_PROTECTION, "data": secret.hex()}
     else:
         salt, nonce = get_random_bytes(_SALT_BYTES), get_random_bytes(_NONCE_BYTES)
         cipher = AES.new(_derive(passphrase, salt), AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
         cipher.update(kind.encode())
         data, tag = cipher.encrypt_and_digest(secret)
         document |= {
-            "protection": "scrypt-aes256-gcm",
+            "protection": _SCRYPT_AES_GCM,
             "salt": salt.hex(),
             "nonce": nonce.hex(),
             "tag": tag.hex(),
@@ -80,9 +82,11 @@ def read_secret(path: Path, kind: str, size: int, passphrase: str | None) -> byt
         fields.constant("kind", kind)
         protection = fields.text("protection")
         secret = fields.hex("data", size)
-        if protection == "none":
+        if protection == _NO_PROTECTION:
             fields.finish()
             return secret
+        if protection != _SCRYPT_AES_GCM:
+            raise fields.fail("protection", f"{protection[:64]!r} is not a protection known here")
         salt, nonce = fields.hex("salt", _SALT_BYTES), fields.hex("nonce", _NONCE_BYTES)
         tag = fields.hex("tag", _TAG_BYTES)
         fields.finish()
@@ -101,7 +105,15 @@ def read_secret(path: Path, kind: str, size: int, passphrase: str | None) -> byt
     return plain
 
 
+def passphrase_bytes(passphrase: str) -> bytes:
+    """The passphrase in UTF-8; `VaultError` where it holds something that is not text."""
+    try:
+        return passphrase.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise VaultError("the passphrase is not UTF-8 text") from error
+
+
 def _derive(passphrase: str, salt: bytes) -> bytes:
     return hashlib.scrypt(
-        passphrase.encode("utf-8"), salt=salt, n=_SCRYPT_COST, r=8, p=1, dklen=32, maxmem=_SCRYPT_MEMORY
+        passphrase_bytes(passphrase), salt=salt, n=_SCRYPT_COST, r=8, p=1, dklen=32, maxmem=_SCRYPT_MEMORY
     )
