@@ -98,7 +98,7 @@ def seal_book(
     issuer = vault.issuer(passphrase)
     moment = (as_of or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     leaf_count = padded_leaf_count(source.account_count, minimum_leaves)
-    _refuse_nesting(bundle, vault.folder)
+    refuse_nesting(bundle, vault.folder)
     with publish_folder(bundle, replaceable=is_bundle) as public:
         # The vault's entry is in place before a bundle refers to it.
         with working_folder(vault.books_folder / "incoming") as private:
@@ -152,10 +152,11 @@ def _place_accounts(
     entry_start = np.zeros(leaf_count, dtype=np.int64)
     entry_count = np.zeros(leaf_count, dtype=np.int32)
     placed = entries = 0
-    accounts = AccountIndexWriter(private)
-    with _ArrayWriter(private / "columns.npy", np.int32) as columns, _ArrayWriter(
-        private / "amounts.npy", np.int64
-    ) as amounts:  # fmt: skip
+    with (
+        AccountIndexWriter(private) as accounts,
+        _ArrayWriter(private / "columns.npy", np.int32) as columns,
+        _ArrayWriter(private / "amounts.npy", np.int64) as amounts,
+    ):
         for batch in source.iter_batches(_BATCH_ACCOUNTS):
             leaves = order[placed : placed + len(batch.ids)]
             if len(leaves) != len(batch.ids):
@@ -169,11 +170,11 @@ def _place_accounts(
             placed += len(batch.ids)
             entries += len(batch.columns)
             progress("Placing accounts", placed, source.account_count)
+        accounts.finish()
     if placed != source.account_count:
         raise ProverError(f"the book holds {placed} accounts but says {source.account_count}")
     padding = order[placed:]
     tags[padding] = _tags(salts[padding], [""] * len(padding))
-    accounts.close()
     _save_array(private / "entry_start.npy", entry_start)
     _save_array(private / "entry_count.npy", entry_count)
     return tags
@@ -232,8 +233,8 @@ def _tree_sink(file: BinaryIO, leaf_count: int) -> Callable[[int, int, bytes, by
     return sink
 
 
-def _refuse_nesting(bundle: Path, vault: Path) -> None:
-    """Secrets must not end up under what is published."""
+def refuse_nesting(bundle: Path, vault: Path) -> None:
+    """`ProverError` where one lies inside the other: secrets must not end up under what is published."""
     public, private = bundle.resolve(), vault.resolve()
     if public == private or public in private.parents or private in public.parents:
         raise ProverError(f"the bundle {bundle} and the vault {vault} must not lie inside one another")
@@ -254,8 +255,8 @@ def _save_array(path: Path, array: NDArray[np.int64] | NDArray[np.int32]) -> Non
 class _ArrayWriter:
     """Appends to a one-dimensional ``.npy`` file whose length is not known beforehand.
 
-    The header is written twice: first for the largest length, at the end for the true one. NumPy pads
-    headers to 64 bytes, and ``growth`` leaves room for the digits, so both have one size.
+    The header is written twice: first for length 0, at the end for the true one. NumPy leaves room for the
+    digits of any length, so both have one size.
     """
 
     def __init__(self, path: Path, kind: type[np.int32] | type[np.int64]) -> None:

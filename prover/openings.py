@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from primitives.account_id import canonical_account_id
 from primitives.account_tag import account_tag
-from primitives.backend import Backend
+from primitives.backend import Backend, PointVector
+from primitives.errors import DecodingError
 from primitives.generators import Generators
 from primitives.opening import Opening, Position
+from primitives.sum_tree import IdentitySumError, SumNode, climb_path
 from prover.errors import VaultError
 from prover.vault import VaultBook
 
@@ -18,8 +20,8 @@ from prover.vault import VaultBook
 def make_opening(vault_book: VaultBook, account_id: str, backend: Backend) -> Opening:
     """The opening of one account; `VaultError` if the book has no such account.
 
-    The commitment is computed anew from the positions and compared with the stored tree, so that a
-    damaged vault is noticed before a holder is.
+    Everything that the holder will check is checked here first, so that a damaged vault is noticed before a
+    holder is alarmed.
     """
     account = canonical_account_id(account_id)
     leaf = vault_book.find_leaf(account)
@@ -29,6 +31,8 @@ def make_opening(vault_book: VaultBook, account_id: str, backend: Backend) -> Op
     rows = vault_book.rows(leaf, leaf + 1)
     salt = vault_book.stream.leaf_salts(leaf, leaf + 1)
     blindings = vault_book.stream.leaf_blindings(backend, leaf, leaf + 1)
+    if ((rows.columns < 0) | (rows.columns >= len(assets))).any():
+        raise VaultError(f"the vault is damaged: leaf {leaf} holds an asset that the book does not have")
     order = np.argsort(rows.columns, kind="stable")
     positions = tuple(
         Position(assets[int(rows.columns[k])], int(rows.amounts[k])) for k in order if rows.amounts[k]
@@ -37,19 +41,20 @@ def make_opening(vault_book: VaultBook, account_id: str, backend: Backend) -> Op
     held = generators.assets([position.asset for position in positions])
     amounts = backend.scalars_from_ints([position.amount for position in positions])
     commitment = backend.multi_scalar_multiply(held.concat(generators.blinding()), amounts.concat(blindings))
-    opening = Opening(
+    tag = account_tag(salt, account)
+    path = vault_book.path(leaf)
+    _check_against_root(vault_book, tag, commitment, leaf, path, backend)
+    return Opening(
         book=vault_book.book,
         account=account,
         positions=positions,
         blinding=blindings.to_ints()[0],
         salt=salt,
         leaf_index=leaf,
-        tag=account_tag(salt, account),
+        tag=tag,
         commitment=commitment.to_compressed(),
-        path=vault_book.path(leaf),
+        path=path,
     )
-    _check_against_vault(vault_book, opening)
-    return opening
 
 
 def make_all_openings(vault_book: VaultBook, backend: Backend) -> Iterator[Opening]:
@@ -58,9 +63,19 @@ def make_all_openings(vault_book: VaultBook, backend: Backend) -> Iterator[Openi
         yield make_opening(vault_book, account, backend)
 
 
-def _check_against_vault(vault_book: VaultBook, opening: Opening) -> None:
-    stored = vault_book.leaf_node(opening.leaf_index)
-    if stored.sum != opening.commitment:
+def _check_against_root(
+    vault_book: VaultBook,
+    tag: bytes,
+    commitment: PointVector,
+    leaf: int,
+    path: Sequence[SumNode],
+    backend: Backend,
+) -> None:
+    try:
+        root = climb_path(backend, tag, commitment, leaf, path)
+    except (DecodingError, IdentitySumError) as error:
+        raise VaultError(f"the vault is damaged: the path of leaf {leaf}: {error}") from error
+    if root != vault_book.book.root:
         raise VaultError(
-            f"the vault is damaged: leaf {opening.leaf_index} does not open to the positions stored for it"
+            f"the vault is damaged: what it holds for leaf {leaf} does not lead to the root of the book"
         )

@@ -20,19 +20,19 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from primitives.attestation import SealedBook
+from primitives.attestation import ATTESTATION_NAME, SealedBook
 from primitives.parameters import NODE_BYTES
 from primitives.strict_json import JsonError, JsonObject, canonical_json, parse_json
 from primitives.sum_tree import SumNode, level_offset, split_nodes, tree_height
 from prover.errors import PublicationError, VaultError
-from prover.issuer import Issuer, create_issuer, load_issuer
+from prover.issuer import Issuer, check_issuer_name, create_issuer, load_issuer
 from prover.randomness import KEY_BYTES, SecretStream
-from prover.secret_file import read_secret, write_private
+from prover.secret_file import passphrase_bytes, read_secret, write_private
 
 VAULT_FORMAT: Final = "sealedbook/vault/v1"
 VAULT_BOOK_FORMAT: Final = "sealedbook/vault-book/v1"
@@ -43,7 +43,8 @@ EPOCH_KEY_NAME: Final = "epoch.key"
 EPOCH_KEY_KIND: Final = "epoch-key"
 ACCOUNTS_NAME: Final = "accounts.sqlite"
 TREE_NAME: Final = "tree.bin"
-ENTRY_ARRAYS: Final = ("entry_start", "entry_count", "columns", "amounts")
+ENTRY_ARRAYS: Final = {"entry_start": "<i8", "entry_count": "<i4", "columns": "<i4", "amounts": "<i8"}
+"""The arrays of `EntryStore` and their types, all one-dimensional."""
 
 _MAX_BOOK_JSON: Final = 64 << 20
 
@@ -64,6 +65,14 @@ class Vault:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             what = "already a vault" if (folder / MARKER_NAME).exists() else "not empty"
             raise VaultError(f"{folder} is {what}: choose another place, or use it as it is")
+        for parent in folder.resolve().parents:
+            if (parent / ATTESTATION_NAME).exists():
+                raise VaultError(
+                    f"{folder} lies inside the bundle {parent}, which is public: choose another place"
+                )
+        check_issuer_name(issuer_name)
+        if passphrase is not None:
+            passphrase_bytes(passphrase)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.chmod(0o700)
@@ -158,7 +167,11 @@ class VaultBook:
         """The leaf of an account (canonical id), or None if there is no such account."""
         with self._accounts() as connection:
             row = connection.execute("SELECT leaf FROM accounts WHERE id = ?", (account_id,)).fetchone()
-        return None if row is None else int(row[0])
+        if row is None:
+            return None
+        if not 0 <= row[0] < self.book.leaf_count:
+            raise VaultError(f"{self.folder / ACCOUNTS_NAME} names a leaf that the book does not have")
+        return int(row[0])
 
     def account_at(self, leaf_index: int) -> str | None:
         """The account id at a leaf, or None for padding."""
@@ -215,29 +228,45 @@ class AccountIndexWriter:
     """Writes ``accounts.sqlite``: a table (id, leaf) with unique indexes on both."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / ACCOUNTS_NAME
-        write_private(path, b"")
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = OFF")
-        self._connection.execute("PRAGMA synchronous = OFF")
-        self._connection.execute("BEGIN")
-        self._connection.execute("CREATE TABLE accounts (leaf INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT")
+        self._path = folder / ACCOUNTS_NAME
+        write_private(self._path, b"")
+        self._connection = sqlite3.connect(self._path, isolation_level=None)
+        with self._reported():
+            self._connection.execute("PRAGMA journal_mode = OFF")
+            self._connection.execute("PRAGMA synchronous = OFF")
+            self._connection.execute("BEGIN")
+            self._connection.execute(
+                "CREATE TABLE accounts (leaf INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT"
+            )
+
+    def __enter__(self) -> AccountIndexWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._connection.close()
 
     def add(self, ids: list[str], leaves: NDArray[np.int64]) -> None:
         """Record the leaf of each account."""
-        self._connection.executemany(
-            "INSERT INTO accounts (id, leaf) VALUES (?, ?)", zip(ids, leaves.tolist(), strict=True)
-        )
+        with self._reported():
+            self._connection.executemany(
+                "INSERT INTO accounts (id, leaf) VALUES (?, ?)", zip(ids, leaves.tolist(), strict=True)
+            )
 
-    def close(self) -> None:
-        """Build the index over ids (which refuses an id given twice) and close."""
-        try:
+    def finish(self) -> None:
+        """Build the index over ids, which refuses an id given twice, and write everything."""
+        with self._reported():
             self._connection.execute("CREATE UNIQUE INDEX accounts_id ON accounts (id)")
             self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.IntegrityError as error:
             raise VaultError("the book names one account twice") from error
-        finally:
-            self._connection.close()
+        except sqlite3.Error as error:
+            # A full disk is no OSError here. The message of SQLite holds no values.
+            raise PublicationError(f"cannot write {self._path}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -252,23 +281,35 @@ class EntryStore:
     @staticmethod
     def open(folder: Path) -> EntryStore:
         """Map the four arrays of a book folder and check that they fit each other."""
-        arrays = []
-        for name in ENTRY_ARRAYS:
-            path = folder / f"{name}.npy"
-            try:
-                arrays.append(np.load(path, mmap_mode="r", allow_pickle=False))
-            except (OSError, ValueError) as error:
-                raise VaultError(f"{path} cannot be read: {error}") from error
-        start, count, columns, amounts = arrays
+        start, count, columns, amounts = (
+            _map_array(folder / f"{name}.npy", kind) for name, kind in ENTRY_ARRAYS.items()
+        )
         if len(start) != len(count) or len(columns) != len(amounts):
             raise VaultError(f"the entry arrays in {folder} do not fit each other")
         return EntryStore(start, count, columns, amounts)
 
     def rows(self, first: int, stop: int) -> AccountRows:
-        """The entries of the leaves ``first <= u < stop``."""
+        """The entries of the leaves ``first <= u < stop``; `VaultError` where the arrays do not hold them."""
         start = np.asarray(self.start[first:stop])
         count = np.asarray(self.count[first:stop], dtype=np.int64)
+        if len(start) != stop - first or (
+            (count < 0) | (start < 0) | (start > len(self.columns) - count)
+        ).any():  # fmt: skip
+            raise VaultError("the entry arrays do not hold the entries of every leaf: the vault is damaged")
         offsets = np.zeros(len(count) + 1, dtype=np.int64)
         np.cumsum(count, out=offsets[1:])
         where = np.arange(offsets[-1], dtype=np.int64) + np.repeat(start - offsets[:-1], count)
         return AccountRows(offsets, self.columns[where], self.amounts[where])
+
+
+def _map_array(path: Path, kind: str) -> NDArray[Any]:
+    """Map a one-dimensional ``.npy`` file with elements of `kind`."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise VaultError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # a damaged header can make NumPy's parser raise nearly anything
+        raise VaultError(f"{path} is damaged: not an array file") from error
+    if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype != np.dtype(kind):
+        raise VaultError(f"{path} is damaged: not a one-dimensional array of type {kind}")
+    return array
