@@ -16,6 +16,7 @@ from primitives.attestation import (
     SealedBook,
     sorted_files,
 )
+from primitives.strict_json import JsonError
 from prover.errors import PublicationError
 from prover.issuer import Issuer
 
@@ -34,20 +35,32 @@ def describe_file(folder: Path, name: str) -> BundleFile:
 
 
 def add_documents(folder: Path, documents: Mapping[str, Path]) -> list[BundleFile]:
-    """Copy public documents (bundle name -> source) into a bundle being built."""
+    """Copy public documents (bundle name -> source) into a bundle being built.
+
+    Raises `PublicationError` where a document would take the name of a file that the bundle has already.
+    """
     for name, source in documents.items():
+        if name in (ATTESTATION_NAME, SIGNATURE_NAME) or (folder / name).exists():
+            raise PublicationError(
+                f"a public document cannot be called {name}: the bundle has a file of that name"
+            )
         try:
             shutil.copyfile(source, folder / name)
         except OSError as error:
             raise PublicationError(f"cannot copy the public document {source}: {error.strerror}") from error
-        (folder / name).chmod(0o644)
     return [describe_file(folder, name) for name in documents]
 
 
 def write_attestation(folder: Path, book: SealedBook, files: list[BundleFile], issuer: Issuer) -> Attestation:
-    """Write and sign the attestation over `files`."""
+    """Write and sign the attestation over `files`; `PublicationError` if verifiers could not read it."""
     attestation = Attestation(book, sorted_files(files))
     data = attestation.to_bytes()
+    try:
+        readable = Attestation.parse(data) == attestation
+    except JsonError as error:
+        raise PublicationError(f"the attestation would not be well-formed: {error}") from error
+    if not readable:
+        raise PublicationError("the attestation would not be read as it was written")
     (folder / ATTESTATION_NAME).write_bytes(data)
     (folder / SIGNATURE_NAME).write_bytes(issuer.sign(data).hex().encode() + b"\n")
     return attestation

@@ -9,8 +9,8 @@ from pathlib import Path
 from prover.book import atomic
 from prover.errors import PublicationError
 
-PUBLIC_MODE = 0o755
-PRIVATE_MODE = 0o700
+PUBLIC_FOLDER_MODE = 0o755
+PUBLIC_FILE_MODE = 0o644
 
 
 @contextlib.contextmanager
@@ -23,13 +23,11 @@ def publish_folder(destination: Path, *, replaceable: Callable[[Path], bool]) ->
     """
     destination = destination.absolute()
     with working_folder(destination) as work:
-        if destination.is_symlink() or (destination.exists() and not _may_replace(destination, replaceable)):
-            raise PublicationError(
-                f"{destination} exists and is not something this command wrote: "
-                "choose another place or remove it"
-            )
+        _refuse_to_replace(destination, replaceable)
         yield work
-        work.chmod(PUBLIC_MODE)
+        _make_public(work)
+        # Again, for what appeared there in the meantime.
+        _refuse_to_replace(destination, replaceable)
         atomic.put_in_place(work, destination)
 
 
@@ -51,6 +49,19 @@ def working_folder(destination: Path) -> Iterator[Path]:
         ) from error
 
 
-def _may_replace(destination: Path, replaceable: Callable[[Path], bool]) -> bool:
-    empty = destination.is_dir() and not any(destination.iterdir())
-    return empty or replaceable(destination)
+def _refuse_to_replace(destination: Path, replaceable: Callable[[Path], bool]) -> None:
+    if not destination.is_symlink():
+        if not destination.exists() or replaceable(destination):
+            return
+        if destination.is_dir() and not any(destination.iterdir()):
+            return
+    raise PublicationError(
+        f"{destination} exists and is not something this command wrote: choose another place or remove it"
+    )
+
+
+def _make_public(folder: Path) -> None:
+    """Modes for everybody to read, whatever the umask."""
+    folder.chmod(PUBLIC_FOLDER_MODE)
+    for path in folder.rglob("*"):
+        path.chmod(PUBLIC_FOLDER_MODE if path.is_dir() else PUBLIC_FILE_MODE)
