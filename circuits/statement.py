@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from circuits.positions import PositionBatch
 from circuits.rows import Auxiliary, Row, Scope
-from circuits.statement_checks import check_parts, row_magnitude
+from circuits.statement_checks import auxiliary_bounds, check_parts, form_magnitude
 from circuits.statement_encoding import STATEMENT_DIGEST_LABEL, decode_parts, encode_parts
 from circuits.statement_errors import StatementCode, StatementError
 from circuits.wide_integers import WIDE_LIMIT, WideIntegers
@@ -123,7 +123,8 @@ class Statement:
     @cached_property
     def rows_beyond_wide(self) -> tuple[int, ...]:
         """Indices of the rows whose value could leave ``[-2^127, 2^127)``; usually none."""
-        magnitudes = (row_magnitude(row, self.auxiliaries) for row in self.rows)
+        bounds = auxiliary_bounds(self.auxiliaries)
+        magnitudes = (form_magnitude(row, bounds) for row in self.rows)
         return tuple(index for index, magnitude in enumerate(magnitudes) if magnitude >= WIDE_LIMIT)
 
     def canonical_bytes(self) -> bytes:

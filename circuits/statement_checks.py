@@ -44,13 +44,14 @@ def check_parts(assets: Sequence[Asset], rows: Sequence[Row], auxiliaries: Seque
         _check_terms(row.auxiliaries, len(auxiliaries), f"{name}, auxiliary variables")
     if sum(row.width for row in rows) + sum(auxiliary.width for auxiliary in auxiliaries) > MAX_BITS:
         raise StatementError(StatementCode.LIMIT, f"more than {MAX_BITS} bits")
+    bounds = auxiliary_bounds(auxiliaries)
     for row in rows:
-        check_no_wrap(row, auxiliaries)
+        check_no_wrap(row, bounds)
 
 
-def row_magnitude(row: Row, auxiliaries: Sequence[Auxiliary]) -> int:
-    """An upper bound of the absolute value of the row: ``sum |A_q| 2^63 + sum |A_x| 2^{w_x} + |b|``."""
-    return form_magnitude(row, [1 << auxiliary.width for auxiliary in auxiliaries])
+def auxiliary_bounds(auxiliaries: Sequence[Auxiliary]) -> list[int]:
+    """``2^{w_x}`` for every auxiliary variable."""
+    return [1 << auxiliary.width for auxiliary in auxiliaries]
 
 
 def form_magnitude(form: AffineForm, auxiliary_bounds: Sequence[int]) -> int:
@@ -60,13 +61,13 @@ def form_magnitude(form: AffineForm, auxiliary_bounds: Sequence[int]) -> int:
     return positions + others + abs(form.constant)
 
 
-def check_no_wrap(row: Row, auxiliaries: Sequence[Auxiliary]) -> None:
+def check_no_wrap(row: Row, bounds: Sequence[int]) -> None:
     """``sum |A_q| 2^63 + sum |A_x| 2^{w_x} + |b| + 2^w < r``, as DESIGN section 4.5 asks.
 
     The proof shows ``value = A_q q + A_x x + b (mod r)`` for a value in ``[0, 2^w)``; both sides differ by
     less than r, so the equation holds over the integers whenever ``|q| <= 2^63``.
     """
-    if row_magnitude(row, auxiliaries) + (1 << row.width) >= GROUP_ORDER:
+    if form_magnitude(row, bounds) + (1 << row.width) >= GROUP_ORDER:
         raise StatementError(
             StatementCode.WRAP, f"row {row.label!r} could wrap around modulo the group order"
         )
