@@ -6,12 +6,10 @@ a proof of one instance is no proof of any other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from primitives.argument_parameters import ArgumentShape
-from primitives.assets import Asset
+from primitives.argument_parameters import ArgumentShape, SizedStatement
 from primitives.errors import SealedbookError
 from primitives.parameters import HASH_BYTES, POINT_BYTES
 
@@ -44,18 +42,8 @@ class LinearForm(Protocol):
         ...
 
 
-class StatementForm(Protocol):
+class StatementForm(SizedStatement, Protocol):
     """What the argument needs of a statement; implemented by `circuits.statement.Statement`."""
-
-    @property
-    def assets(self) -> Sequence[Asset]:
-        """The assets of a leaf commitment, in the order of their columns."""
-        ...
-
-    @property
-    def bit_count(self) -> int:
-        """W."""
-        ...
 
     def canonical_bytes(self) -> bytes:
         """The canonical form: equal for two statements only if they mean the same."""

@@ -18,11 +18,13 @@ See docs/protocol-proofs.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
+from primitives.assets import Asset
 from primitives.backend import Int64Array
 from primitives.errors import SealedbookError
 from primitives.parameters import POINT_BYTES, SCALAR_BYTES
@@ -172,11 +174,26 @@ class ArgumentShape:
         return POINT_BYTES * points + SCALAR_BYTES * scalars
 
 
-def certificate_shape(bits: int, assets: int) -> ArgumentShape:
-    """The shape of a certificate (U = 1): R about 2 sqrt(P), and the f from 4 to 7 that is shortest.
+class SizedStatement(Protocol):
+    """What fixes the lengths of a proof; implemented by `circuits.statement.Statement`."""
 
-    The verifier uses this function too: a proof does not choose its shape.
+    @property
+    def assets(self) -> Sequence[Asset]:
+        """The assets of a leaf commitment."""
+        ...
+
+    @property
+    def bit_count(self) -> int:
+        """W."""
+        ...
+
+
+def certificate_profile(statement: SizedStatement) -> ArgumentShape:
+    """The shape of a certificate (U = 1): R about 2 sqrt(P), and of f = 4 .. 7 the one with the shortest proof.
+
+    The verifier calls this function too: a proof does not choose its shape.
     """
+    bits, assets = statement.bit_count, len(statement.assets)
     bit_variables = ArgumentShape(1, bits, assets, 0, 0).bit_variables
     row_variables = min(bit_variables, (bit_variables + 1) // 2 + 1)
     unfolded = ArgumentShape(1, bits, assets, row_variables, 0)
@@ -188,13 +205,14 @@ def certificate_shape(bits: int, assets: int) -> ArgumentShape:
     return min(candidates, key=lambda shape: shape.proof_bytes, default=unfolded)
 
 
-def batch_shape(bits: int, assets: int, accounts: int) -> ArgumentShape:
-    """The shape of a batch of `accounts` accounts.
+def batch_profile(statement: SizedStatement, accounts: int) -> ArgumentShape:
+    """The shape of a batch of `accounts` accounts; the verifier calls this function too.
 
     The verifier's own work for a proof is one point per row and one per leaf, and the columns are shared by
-    all proofs. So rows are at least as long as an account where that needs no more than 2^14 columns, and
-    there are about as many rows as columns otherwise: ``rho = max(p, ceil(n / 2))``, held between 12 and 14.
+    all proofs. So a row is as long as an account where 2^14 columns are enough for that, or longer, so that
+    there are no more rows than columns: ``rho = max(p, ceil(n / 2))``, held between 12 and 14.
     """
+    bits, assets = statement.bit_count, len(statement.assets)
     smallest = ArgumentShape(accounts, bits, assets, 0, 0)
     low, high = _BATCH_ROW_VARIABLES
     wanted = max(smallest.bit_variables, (smallest.variables + 1) // 2)

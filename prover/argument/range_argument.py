@@ -47,5 +47,5 @@ def prove(
     witness: ArgumentWitness,
     randomness: ProofRandomness | None = None,
 ) -> bytes:
-    """One proof (see `ArgumentProver.prove`). For many batches make one `ArgumentProver`, which keeps tables."""
+    """One proof (see `ArgumentProver.prove`). For many batches make one `ArgumentProver`: it keeps tables."""
     return ArgumentProver(backend, kernels, generators).prove(instance, witness, randomness)

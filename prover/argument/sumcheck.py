@@ -3,8 +3,8 @@
     claim   sum_{u,k} eq(tau, (u,k)) [ b~ (1 - b~) + lambda'_k b~ ],   b~ = b + s X_n (1 - X_n)
     t_j(X)  = sum_x eq(tau_{>j}, x) [ b~ (1 - b~) + lambda' b~ ](r_1 .. r_{j-1}, X, x)
 
-over x in {0,1}^(n-j), with lambda' the multilinear polynomial of ``lambda_k / eq(tau_bits, k)``. In the variable
-of the round, write ``b_0 + d X`` for the table and ``l_0 + g X`` for lambda'; e stands for ``eq(tau_{>j}, .)``.
+over x in {0,1}^(n-j), with lambda' the multilinear polynomial of ``lambda_k / eq(tau_bits, k)``. In the
+variable of the round, the table is ``b_0 + d X`` and lambda' is ``l_0 + g X``; e is ``eq(tau_{>j}, .)``.
 
 Account rounds (j <= l). The rows' term needs one number per account, ``v_u = sum_k lambda_k b(u,k)``, because
 ``sum_k eq(tau_bits, k) lambda'_k b(u, k) = v_u``; it adds ``sum_u eq(tau_{>j,acc}, u) (v_1 - v_0)`` to the

@@ -13,9 +13,10 @@ from typing import Final
 from primitives.argument_instance import PROTOCOL_ID, ArgumentInstance
 from primitives.argument_relation import DegenerateChallengeError
 from primitives.backend import Backend, PointVector
+from primitives.codec import TRUNCATED
 from primitives.errors import DecodingError
 from primitives.generators import Generators
-from primitives.narg import IDENTITY, NargError
+from primitives.narg import IDENTITY, TRAILING, NargError
 from primitives.transcript import VerifierTranscript
 from verifier.argument.combination import EquationSum
 from verifier.argument.equation import GroupEquation, build_equation
@@ -23,6 +24,12 @@ from verifier.argument.errors import ArgumentCheck, ArgumentError
 from verifier.argument.messages import read_opening, read_sumcheck
 
 _WEIGHT_LIMIT: Final = 1 << 128
+_CHECKS: Final = {
+    TRUNCATED: ArgumentCheck.LENGTH,
+    TRAILING: ArgumentCheck.LENGTH,
+    IDENTITY: ArgumentCheck.IDENTITY,
+}
+"""The check behind a reading error; all other reasons are about encodings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ class ArgumentVerifier:
             sumcheck = read_sumcheck(transcript, instance.shape)
             opening = read_opening(transcript, instance.shape)
         except NargError as error:
-            raise ArgumentError(_check_of(error, len(proof), instance), str(error)) from error
+            raise ArgumentError(_CHECKS.get(error.reason, ArgumentCheck.ENCODING), str(error)) from error
         except DegenerateChallengeError as error:
             raise ArgumentError(ArgumentCheck.CHALLENGE, str(error)) from error
         return build_equation(self._backend, instance, leaves, sumcheck, opening)
@@ -123,12 +130,6 @@ class ArgumentVerifier:
             reason = f"leaf commitments: element {int(identities.argmax())}: {IDENTITY}"
             raise ArgumentError(ArgumentCheck.INSTANCE, reason)
         return leaves
-
-
-def _check_of(error: NargError, length: int, instance: ArgumentInstance) -> ArgumentCheck:
-    if length != instance.shape.proof_bytes:
-        return ArgumentCheck.LENGTH
-    return ArgumentCheck.IDENTITY if error.reason == IDENTITY else ArgumentCheck.ENCODING
 
 
 def verify(backend: Backend, generators: Generators, instance: ArgumentInstance, proof: bytes) -> None:
