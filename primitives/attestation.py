@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from primitives.assets import Asset, AssetListError, validate_assets
+from primitives.claims import MAX_CLAIMS, PROOF_FOLDER, Claim, parse_claim
 from primitives.parameters import BOOK_DIGEST_LABEL, HASH_BYTES, MAX_TREE_HEIGHT, POINT_BYTES
 from primitives.signing import PUBLIC_KEY_BYTES
 from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_canonical_json
@@ -125,12 +126,14 @@ class Attestation:
 
     book: SealedBook
     files: tuple[BundleFile, ...]
+    claims: tuple[Claim, ...] = ()
 
     def to_json(self) -> Json:
         """The document."""
         return {
             "format": ATTESTATION_FORMAT,
             "book": self.book.to_json(),
+            "claims": [claim.to_json() for claim in self.claims],
             "files": [entry.to_json() for entry in self.files],
         }
 
@@ -158,8 +161,28 @@ class Attestation:
         leaves = [entry for entry in files if entry.name == LEAVES_NAME]
         if not leaves or leaves[0].sha256 != book.leaves_sha256:
             raise fields.fail("files", f"{LEAVES_NAME} is not listed with the digest that the book states")
+        claims = fields.array("claims", parse_claim, max_items=MAX_CLAIMS)
         fields.finish()
-        return Attestation(book, tuple(files))
+        _check_claims(fields, claims, set(names))
+        return Attestation(book, tuple(files), tuple(claims))
+
+
+def sorted_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Claims in the order that the attestation wants."""
+    return tuple(sorted(claims, key=lambda claim: claim.name))
+
+
+def _check_claims(fields: JsonObject, claims: Sequence[Claim], listed: set[str]) -> None:
+    """Claims have distinct names in order, and the files they need; no proof file is left without a claim."""
+    names = [claim.name for claim in claims]
+    if names != sorted(set(names)):
+        raise fields.fail("claims", "claims are not in order of their names, or a name appears twice")
+    needed = {name for claim in claims for name in claim.file_names}
+    if missing := sorted(needed - listed):
+        raise fields.fail("claims", f"{missing[0]} is claimed but not listed among the files")
+    proofs = {name for name in listed if name.startswith(PROOF_FOLDER)}
+    if stray := sorted(proofs - needed):
+        raise fields.fail("files", f"{stray[0]} belongs to no claim")
 
 
 def format_time(moment: datetime) -> str:

@@ -11,8 +11,7 @@ from typing import Final
 GROUP_ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 """r, the order of G1 and of the scalar field F."""
 FIELD_CHARACTERISTIC: Final = int(
-    "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f624"
-    "1eabfffeb153ffffb9feffffffffaaab",
+    "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab",
     16,
 )
 """p, the characteristic of the base field."""
@@ -27,6 +26,7 @@ HASH_BYTES: Final = 32
 HASH_TO_CURVE_DOMAIN: Final = b"SEALEDBOOK-V01-CS01-with-BLS12381G1_XMD:SHA-256_SSWU_RO_"
 ACCOUNT_TAG_LABEL: Final = b"sealedbook/v1/account-tag\x00"
 BOOK_DIGEST_LABEL: Final = b"sealedbook/v1/book-digest\x00"
+CLAIM_CONTEXT_LABEL: Final = b"sealedbook/v1/claim-context\x00"
 SIGNATURE_LABEL: Final = b"sealedbook/v1/attestation-signature\x00"
 
 SALT_BYTES: Final = 32

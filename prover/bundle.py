@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +14,10 @@ from primitives.attestation import (
     Attestation,
     BundleFile,
     SealedBook,
+    sorted_claims,
     sorted_files,
 )
+from primitives.claims import Claim
 from primitives.strict_json import JsonError
 from prover.errors import PublicationError
 from prover.issuer import Issuer
@@ -51,9 +53,11 @@ def add_documents(folder: Path, documents: Mapping[str, Path]) -> list[BundleFil
     return [describe_file(folder, name) for name in documents]
 
 
-def write_attestation(folder: Path, book: SealedBook, files: list[BundleFile], issuer: Issuer) -> Attestation:
-    """Write and sign the attestation over `files`; `PublicationError` if verifiers could not read it."""
-    attestation = Attestation(book, sorted_files(files))
+def write_attestation(
+    folder: Path, book: SealedBook, files: Sequence[BundleFile], claims: Sequence[Claim], issuer: Issuer
+) -> Attestation:
+    """Write and sign the attestation; `PublicationError` if verifiers could not read it."""
+    attestation = Attestation(book, sorted_files(files), sorted_claims(claims))
     data = attestation.to_bytes()
     try:
         readable = Attestation.parse(data) == attestation

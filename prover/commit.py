@@ -108,7 +108,7 @@ def seal_book(
             digest = book.digest()
             atomic.put_in_place(private, vault.book_folder(digest))
         files = [describe_file(public, LEAVES_NAME), *add_documents(public, source.documents)]
-        write_attestation(public, book, files, issuer)
+        write_attestation(public, book, files, (), issuer)
     return SealingResult(book, digest, source.account_count)
 
 

@@ -1,0 +1,53 @@
+"""From the public documents of a claim to its statement: the same code for prover and verifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from circuits.model_document import compile_model
+from circuits.prices import parse_price_document
+from circuits.rows import Scope
+from circuits.statement import Statement
+from primitives.assets import Asset
+from primitives.errors import SealedbookError
+from primitives.strict_json import JsonError
+
+MODEL_ROLE = "model"
+MARKET_ROLE = "market"
+
+
+class ClaimDocumentError(SealedbookError):
+    """A model or market document does not make a statement about this book; says which and why."""
+
+    def __init__(self, role: str, reason: str) -> None:
+        self.role = role
+        self.reason = reason
+        super().__init__(f"{role}: {reason}")
+
+
+def compile_claim(
+    model: bytes, market: bytes | None, assets: Sequence[Asset], *, scope: Scope = Scope.BOOK
+) -> Statement:
+    """The statement that `model` makes about a book with `assets`, at the prices of `market`.
+
+    `scope` says whether it must hold for every account of a book (zero accounts included) or for one alone.
+    Raises `ClaimDocumentError`.
+    """
+    prices = None
+    if market is not None:
+        try:
+            prices = parse_price_document(market)
+        except JsonError as error:
+            raise ClaimDocumentError(MARKET_ROLE, str(error)) from error
+    try:
+        return compile_model(model, assets, prices, scope=scope)
+    except JsonError as error:
+        raise ClaimDocumentError(MODEL_ROLE, str(error)) from error
+
+
+def claim_documents(model: bytes, market: bytes | None) -> dict[str, bytes]:
+    """The documents by role, as `primitives.claims.context_digest` wants them."""
+    documents = {MODEL_ROLE: model}
+    if market is not None:
+        documents[MARKET_ROLE] = market
+    return documents

@@ -1,0 +1,160 @@
+"""Claims: what an attestation says is proven about a sealed book, and which files prove it.
+
+    context digest = SHA-256("sealedbook/v1/claim-context" 00 || RFC 8785 form of the context object)
+
+The context object names the book (its digest), the kind and name of the claim, the public documents that it
+was made under (SHA-256 each) and the digest of the statement. Every proof of a claim absorbs the context
+digest, so that a proof belongs to one book, one model, one market and one claim. Proof files are not part of
+it: they are what is checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from primitives.argument_parameters import ArgumentShape, SizedStatement, batch_profile
+from primitives.errors import SealedbookError
+from primitives.parameters import CLAIM_CONTEXT_LABEL, HASH_BYTES
+from primitives.strict_json import Json, JsonObject, canonical_json
+
+CONTEXT_FORMAT: Final = "sealedbook/claim-context/v1"
+ACCOUNTS_KIND: Final = "accounts"
+ACCOUNTS_SESSION: Final = b"sealedbook/v1/accounts"
+
+PROOF_FOLDER: Final = "proofs/"
+MAX_CLAIMS: Final = 64
+MAX_BATCHES: Final = 1 << 16
+MAX_BATCH_ACCOUNTS: Final = 1 << 15
+MAX_BATCH_CELLS: Final = 1 << 25
+"""Accounts times padded bits of one batch: bounds what a prover holds in memory at once."""
+
+_NAME: Final = re.compile(r"\A[a-z0-9][a-z0-9-]{0,39}\Z")
+
+
+class ClaimNameError(SealedbookError):
+    """A claim's name cannot stand in file names."""
+
+
+def check_claim_name(name: str) -> str:
+    """Return `name` if it is 1 to 40 lower-case letters, digits and hyphens; `ClaimNameError` if not."""
+    if not _NAME.match(name):
+        raise ClaimNameError(
+            f"claim name {name[:50]!r} is not 1 to 40 lower-case letters, digits and hyphens"
+        )
+    return name
+
+
+def context_digest(
+    kind: str, name: str, book_digest: bytes, documents: Mapping[str, bytes], statement_digest: bytes
+) -> bytes:
+    """The 32-byte digest that all proofs of a claim absorb.
+
+    `documents` maps the role of a public document ("model", "market", "reserves", ...) to its bytes.
+    """
+    context: dict[str, Json] = {
+        "format": CONTEXT_FORMAT,
+        "kind": kind,
+        "name": name,
+        "book": book_digest.hex(),
+        "documents": {role: hashlib.sha256(data).hexdigest() for role, data in documents.items()},
+        "statement": statement_digest.hex(),
+    }
+    return hashlib.sha256(CLAIM_CONTEXT_LABEL + canonical_json(context)).digest()
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """How the leaves are cut into proofs: batch i holds the leaves ``i size <= u < (i + 1) size``."""
+
+    leaf_count: int
+    size: int
+
+    @property
+    def count(self) -> int:
+        """Number of batches."""
+        return self.leaf_count // self.size
+
+    @staticmethod
+    def for_statement(statement: SizedStatement, leaf_count: int) -> BatchPlan:
+        """The plan that prover and verifier both derive; `leaf_count` is a power of two.
+
+        The largest power of two that is at most the number of leaves, 2^15, and 2^25 over the padded bits of
+        an account.
+        """
+        padded_bits = ArgumentShape(1, statement.bit_count, len(statement.assets), 0, 0).padded_bits
+        return BatchPlan(
+            leaf_count, min(leaf_count, MAX_BATCH_ACCOUNTS, max(1, MAX_BATCH_CELLS // padded_bits))
+        )
+
+    def shape(self, statement: SizedStatement) -> ArgumentShape:
+        """The shape of each batch."""
+        return batch_profile(statement, self.size)
+
+
+@dataclass(frozen=True)
+class AccountsClaim:
+    """Every leaf satisfies a statement: model and market by file name, statement by digest.
+
+    The digest is there so that a verifier that compiles another statement can say so; what is verified is
+    what the verifier compiles from model and market.
+    """
+
+    name: str
+    model: str
+    market: str | None
+    statement_digest: bytes
+    batches: int
+
+    def to_json(self) -> Json:
+        """The object as it stands in the attestation."""
+        document: dict[str, Json] = {
+            "kind": ACCOUNTS_KIND,
+            "name": self.name,
+            "model": self.model,
+            "statement": self.statement_digest.hex(),
+            "batches": self.batches,
+        }
+        if self.market is not None:
+            document["market"] = self.market
+        return document
+
+    def proof_name(self, batch: int) -> str:
+        """The file that proves one batch."""
+        return f"{PROOF_FOLDER}{self.name}-{batch:06d}.narg"
+
+    @property
+    def file_names(self) -> list[str]:
+        """Every file that the claim needs."""
+        documents = [self.model] if self.market is None else [self.model, self.market]
+        return documents + [self.proof_name(batch) for batch in range(self.batches)]
+
+    @staticmethod
+    def read(fields: JsonObject) -> AccountsClaim:
+        """From the fields after ``kind``."""
+        name = fields.text("name")
+        if not _NAME.match(name):
+            raise fields.fail("name", "is not 1 to 40 lower-case letters, digits and hyphens")
+        model = fields.text("model")
+        market = fields.text("market") if fields.has("market") else None
+        statement = fields.hex("statement", HASH_BYTES)
+        batches = fields.integer("batches", minimum=1, maximum=MAX_BATCHES)
+        fields.finish()
+        return AccountsClaim(name, model, market, statement, batches)
+
+
+Claim = AccountsClaim
+
+
+def parse_claim(value: Json, path: str) -> Claim:
+    """A claim of any kind; `JsonError` names the field."""
+    fields = JsonObject(value, path)
+    kind = fields.text("kind")
+    if kind != ACCOUNTS_KIND:
+        raise fields.fail(
+            "kind", f"unknown kind {kind[:40]!r}: this verifier is too old for it, or it is wrong"
+        )
+    return AccountsClaim.read(fields)
