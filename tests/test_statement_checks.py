@@ -109,19 +109,19 @@ def test_duplicate_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    "row",
+    "changes",
     [
-        replace(ROW, constant=np.int64(0)),
-        replace(ROW, constant=False),
-        replace(ROW, width=64.0),
-        replace(ROW, positions=((0, np.int64(3)),)),
-        replace(ROW, positions=((False, 3),)),
-        replace(ROW, positions=[(0, 3)]),
-        replace(ROW, auxiliaries=[]),
+        {"constant": np.int64(0)},
+        {"constant": False},
+        {"width": 64.0},
+        {"positions": ((0, np.int64(3)),)},
+        {"positions": ((False, 3),)},
+        {"positions": [(0, 3)]},
+        {"auxiliaries": []},
     ],
 )
-def test_types(row: Any) -> None:
-    _refused(StatementCode.TYPE, "not a", (row,))
+def test_types(changes: dict[str, Any]) -> None:
+    _refused(StatementCode.TYPE, "not a", (replace(ROW, **changes),))
 
 
 def test_types_of_the_parts() -> None:

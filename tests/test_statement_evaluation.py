@@ -83,9 +83,10 @@ def test_batch_evaluation_is_the_reference(
     for index, (account, line) in enumerate(zip(positions, lines, strict=True)):
         exact = evaluate_account(statement.rows, account, line)
         assert found[index] == [min(max(value, -WIDE_LIMIT), WIDE_LIMIT - 1) for value in exact]
+        parts: list[Auxiliary | Row] = [*statement.auxiliaries, *statement.rows]
         expected = [
             Violation(index, part.label, value, part.width)
-            for part, value in zip((*statement.auxiliaries, *statement.rows), (*line, *exact), strict=True)
+            for part, value in zip(parts, (*line, *exact), strict=True)
             if not 0 <= value < 1 << part.width
         ]
         assert violations.get(index) == (expected[0] if expected else None)
@@ -203,9 +204,9 @@ def test_wide_integers_refuse_other_tables() -> None:
     with pytest.raises(ValueError, match="equal in shape"):
         WideIntegers(np.zeros((1, 2), np.int64), np.zeros((2, 1), np.uint64))
     with pytest.raises(ValueError, match="int64"):
-        WideIntegers(np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int64))  # type: ignore[arg-type]
+        WideIntegers(np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int64))
     with pytest.raises(ValueError, match="int64 table"):
-        WideIntegers.from_int64(np.zeros((1, 1), np.int32))  # type: ignore[arg-type]
+        WideIntegers.from_int64(np.zeros((1, 1), np.int32))
     with pytest.raises(ValueError, match="one width per value"):
         WideIntegers.zeros(1, 2).within_widths([1])
     assert "5" not in repr(WideIntegers.from_ints([[5]]))
@@ -251,7 +252,7 @@ def test_positions_refuse(offsets: list[int], columns: list[int], values: list[i
 
 def test_positions_refuse_other_types_and_ranges() -> None:
     with pytest.raises(ValueError, match="int64 offsets"):
-        PositionBatch(np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64))  # type: ignore[arg-type]
+        PositionBatch(np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64))
     with pytest.raises(ValueError, match="2\\^63"):
         PositionBatch.from_mappings([{0: -(2**63)}])
     with pytest.raises(ValueError, match="out of bounds"):
@@ -288,7 +289,7 @@ def test_packing_round_trip(row_widths: list[int], auxiliary_widths: list[int], 
         values.columns(len(row_widths), len(statement.widths)),
     )
     packed = pack(statement, rows, auxiliaries)
-    assert packed.shape == (3, max(1, statement.padded_bits // 8)) == (3, packed_bytes(statement))
+    assert packed.shape == (3, -(-statement.bit_count // 8)) == (3, packed_bytes(statement))
     for account, line in enumerate(table):
         number = sum(value << offset for value, offset in zip(line, statement.bit_offsets, strict=False))
         assert int.from_bytes(packed[account].tobytes(), "little") == number
