@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+
 import typer
 
 from sealedbook import __version__
@@ -54,6 +58,12 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
+    if sys.stdout is None:  # closed by the caller, who wants the exit code alone
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (open until the interpreter ends)
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding does not have is shown in escapes, not met with an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +49,10 @@ class OptionError(SealedbookError):
 def read_passphrase(file: Path | None) -> str | None:
     """The passphrase from `file`, else from the environment, else None."""
     if file is None:
-        return os.environ.get(PASSPHRASE_VARIABLE) or None
+        passphrase = os.environ.get(PASSPHRASE_VARIABLE) or None
+        if passphrase is not None and not is_text(passphrase):
+            raise OptionError(f"{PASSPHRASE_VARIABLE} is not UTF-8")
+        return passphrase
     data = read_small_file(file, "--passphrase-file")
     try:
         passphrase = data.decode("utf-8").rstrip("\r\n")
@@ -57,6 +61,23 @@ def read_passphrase(file: Path | None) -> str | None:
     if not passphrase:
         raise OptionError(f"--passphrase-file: {file} is empty")
     return passphrase
+
+
+def is_text(value: str) -> bool:
+    """Whether `value` has a UTF-8 form: arguments and variables that have none arrive with surrogates."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def existing_folder(path: Path) -> Path:
+    """`path`, if it is a folder; `OSError` otherwise: a mistyped place is no rejected bundle."""
+    if path.is_dir():
+        return path
+    code = errno.ENOTDIR if path.exists() else errno.ENOENT
+    raise OSError(code, os.strerror(code), str(path))
 
 
 def read_issuer_key(value: str | None) -> bytes | None:

@@ -6,13 +6,16 @@ Results go to standard output; progress, notes and errors to standard error.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator
 from enum import IntEnum
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -23,9 +26,6 @@ from primitives.errors import BackendUnavailableError, SealedbookError
 from primitives.strict_json import Json
 from verifier.checks import VerificationError
 from verifier.report import Level, Report
-
-console = Console(highlight=False, soft_wrap=True)
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class ExitCode(IntEnum):
@@ -40,6 +40,16 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # Rich would exit with 1, which says "rejected" here.
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE), "standard output")
+
+
+console = _Console(highlight=False, soft_wrap=True)
+notes = _Console(stderr=True, highlight=False, soft_wrap=True)
+
+_PROVER_MODULES = ("polars", "pyarrow")
 _STYLES = {
     Level.PROVEN: "bold green",
     Level.RECOMPUTED: "green",
@@ -51,8 +61,12 @@ _STYLES = {
 
 
 def print_json(document: Json) -> None:
-    """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    """One JSON document on standard output, in ASCII whatever the terminal's encoding."""
+    try:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def print_report(report: Report, *, as_json: bool) -> None:
@@ -112,12 +126,23 @@ class ProgressBars:
 def reported_errors(*, as_json: bool) -> Iterator[None]:
     """Turn every failure into a message and an exit code (`SystemExit`)."""
     try:
+        with _classified_errors(as_json=as_json):
+            yield
+    finally:
+        _discard_unwritable_output()
+
+
+@contextlib.contextmanager
+def _classified_errors(*, as_json: bool) -> Iterator[None]:
+    try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", ReferenceBackendWarning)
             yield
     except VerificationError as error:
-        _print_rejection(error, as_json=as_json)
+        # Where standard output is what fails, the exit code alone tells; so for every error below.
+        with contextlib.suppress(OSError):
+            _print_rejection(error, as_json=as_json)
         raise SystemExit(ExitCode.REJECTED) from error
     except BackendUnavailableError as error:
         _print_error("cannot run here", str(error), ExitCode.ENVIRONMENT, as_json=as_json)
@@ -125,7 +150,12 @@ def reported_errors(*, as_json: bool) -> Iterator[None]:
     except SealedbookError as error:
         _print_error("refused", str(error), ExitCode.REFUSED_INPUT, as_json=as_json)
         raise SystemExit(ExitCode.REFUSED_INPUT) from error
-    except BrokenPipeError as error:
+    except ModuleNotFoundError as error:
+        if error.name not in _PROVER_MODULES:
+            _print_fault(error, as_json=as_json)
+            raise SystemExit(ExitCode.INTERNAL) from error
+        text = f"{error.name} is not installed: `pip install 'sealedbook[prover]'` for what an issuer does"
+        _print_error("cannot run here", text, ExitCode.ENVIRONMENT, as_json=as_json)
         raise SystemExit(ExitCode.ENVIRONMENT) from error
     except OSError as error:
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
@@ -134,15 +164,21 @@ def reported_errors(*, as_json: bool) -> Iterator[None]:
     except MemoryError as error:
         _print_error("out of memory", "try fewer workers", ExitCode.ENVIRONMENT, as_json=as_json)
         raise SystemExit(ExitCode.ENVIRONMENT) from error
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, typer.Abort) as error:
         notes.print("[yellow]interrupted[/]; what was there before is untouched")
         raise SystemExit(ExitCode.INTERRUPTED) from error
     except Exception as error:
-        # Values may hold positions: frames and types only, never the message or locals.
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        _print_error("this is a fault of sealedbook", f"{type(error).__name__}\n{frames}", ExitCode.INTERNAL,
-                     as_json=as_json)  # fmt: skip
+        _print_fault(error, as_json=as_json)
         raise SystemExit(ExitCode.INTERNAL) from error
+
+
+def _discard_unwritable_output() -> None:
+    """What cannot be written now must not fail once more, with a traceback, when the interpreter ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
@@ -166,7 +202,15 @@ def _print_rejection(error: VerificationError, *, as_json: bool) -> None:
 
 
 def _print_error(kind: str, text: str, code: ExitCode, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"result": "error", "error": kind, "detail": text, "exit_code": int(code)})
-        return
-    notes.print(f"[bold red]{kind.upper()}[/]  {escape(text)}")
+    with contextlib.suppress(OSError):
+        if as_json:
+            print_json({"result": "error", "error": kind, "detail": text, "exit_code": int(code)})
+            return
+        notes.print(f"[bold red]{kind.upper()}[/]  {escape(text)}")
+
+
+def _print_fault(error: Exception, *, as_json: bool) -> None:
+    # Values may hold positions: frames and types only, never the message or locals.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    text = f"{type(error).__name__}\n{frames}"
+    _print_error("this is a fault of sealedbook", text, ExitCode.INTERNAL, as_json=as_json)

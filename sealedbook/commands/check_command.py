@@ -15,6 +15,7 @@ from sealedbook.options import (
     IssuerKeyOption,
     JsonOption,
     OptionError,
+    existing_folder,
     parse_hex,
     read_issuer_key,
     read_small_file,
@@ -51,14 +52,16 @@ def check(
         engine = get_backend(backend)
         if bundle is not None:
             verified = verify_opening_in_bundle(
-                data, account, bundle, engine, issuer_key=read_issuer_key(issuer_key)
+                data, account, existing_folder(bundle), engine, issuer_key=read_issuer_key(issuer_key)
             )
         else:
             if issuer_key is not None:
                 raise OptionError("--issuer-key goes with --bundle: a root or digest carries no signature")
             trusted = TrustedRoot(
-                root_hash=parse_hex(root, HASH_BYTES, "--root") if root else None,
-                book_digest=parse_hex(book_digest, HASH_BYTES, "--book-digest") if book_digest else None,
+                root_hash=parse_hex(root, HASH_BYTES, "--root") if root is not None else None,
+                book_digest=parse_hex(book_digest, HASH_BYTES, "--book-digest")
+                if book_digest is not None
+                else None,
             )
             verified = verify_opening_against_root(data, account, trusted, engine)
         print_report(opening_report(verified), as_json=as_json)

@@ -45,11 +45,13 @@ def commit(
     """
     with reported_errors(as_json=as_json):
         from prover.book.store import Book
-        from prover.commit import seal_book
+        from prover.commit import refuse_nesting, seal_book
         from prover.vault import Vault
 
         passphrase = read_passphrase(passphrase_file)
+        moment = parse_as_of(as_of)
         source = Book.open(book)
+        refuse_nesting(out, vault)
         if Vault.exists(vault):
             keys = Vault.open(vault)
         else:
@@ -65,7 +67,7 @@ def commit(
                 vault=keys,
                 backend=get_backend(backend),
                 passphrase=passphrase,
-                as_of=parse_as_of(as_of),
+                as_of=moment,
                 minimum_leaves=minimum_leaves,
                 progress=bars,
             )

@@ -111,7 +111,7 @@ def _describe_vault(path: Path) -> tuple[str, dict[str, Json]]:
         entry.name for entry in (vault.folder / BOOKS_NAME).iterdir() if not entry.name.startswith(".")
     )
     public = (
-        (path / "issuer.pub").read_text(encoding="ascii").strip()
+        read_small_file(path / "issuer.pub", "PATH").decode("ascii", errors="replace").strip()
         if (path / "issuer.pub").is_file()
         else "missing"
     )

@@ -21,6 +21,7 @@ from sealedbook.options import (
     OptionError,
     PassphraseOption,
     VaultOption,
+    existing_folder,
     read_passphrase,
 )
 from sealedbook.output import console, print_json, progress_bar, reported_errors
@@ -47,7 +48,8 @@ def open_(
 
         if (account is None) == (not every):
             raise OptionError("give either --account ID or --all")
-        digest = verify_attestation(bundle, issuer_key=None).attestation.book.digest()
+        _refuse_published_place(out, bundle)
+        digest = verify_attestation(existing_folder(bundle), issuer_key=None).attestation.book.digest()
         secrets = Vault.open(vault).open_book(digest, read_passphrase(passphrase_file))
         engine = get_backend(backend)
         if account is not None:
@@ -67,6 +69,11 @@ def open_(
 def opening_name(opening: Opening) -> str:
     """A file name that every account id can have: the leaf index, which only the vault links to the id."""
     return f"opening-{opening.leaf_index:08d}.json"
+
+
+def _refuse_published_place(out: Path, bundle: Path) -> None:
+    if bundle.resolve() in (out.resolve(), *out.resolve().parents):
+        raise OptionError(f"--out: {out} lies in the bundle, which is public; openings are private")
 
 
 def _print_one(out: Path, opening: Opening, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from primitives.backends import get_backend
-from sealedbook.options import BackendOption, IssuerKeyOption, JsonOption, read_issuer_key
+from sealedbook.options import BackendOption, IssuerKeyOption, JsonOption, existing_folder, read_issuer_key
 from sealedbook.output import print_report, progress_bar, reported_errors
 from verifier.bundle import verify_bundle
 from verifier.report import bundle_report
@@ -24,5 +24,7 @@ def verify(
     with reported_errors(as_json=as_json):
         key = read_issuer_key(issuer_key)
         with progress_bar() as bars:
-            verified = verify_bundle(bundle, get_backend(backend), issuer_key=key, progress=bars)
+            verified = verify_bundle(
+                existing_folder(bundle), get_backend(backend), issuer_key=key, progress=bars
+            )
         print_report(bundle_report(verified), as_json=as_json)
