@@ -131,7 +131,6 @@ def parse_amounts(texts: pl.Series, decimals: Int64Array) -> tuple[Int64Array, B
     Returns the values and a mask ``good``: it is false exactly where `parse_amount` raises (also for a
     null text), and the value is 0 there.
     """
-    count = len(texts)
     plain = texts.str.contains(_PLAIN).fill_null(value=False)
     candidates = pl.select(pl.when(plain).then(texts).otherwise(None)).to_series()
     point = candidates.str.find(".", literal=True)
@@ -148,10 +147,6 @@ def parse_amounts(texts: pl.Series, decimals: Int64Array) -> tuple[Int64Array, B
     good = fast & settled
     values = np.where(good, values, 0)
     rest = np.flatnonzero(~good)
-    if len(rest) == 0:
-        return values, good
-    if len(rest) == count:
-        values = values.copy()
     for row, text in zip(rest.tolist(), texts.gather(rest).to_list(), strict=True):
         try:
             values[row] = parse_amount("" if text is None else text, int(decimals[row]))

@@ -84,12 +84,10 @@ def _glob_escape(text: str) -> str:
 
 def recover(target: Path) -> None:
     """Put a folder back that was renamed away by a run killed between the two renames of a replacement."""
-    replaced = sorted(target.parent.glob(f"{_glob_escape('.' + target.name + _OLD_MARK)}*"))
-    if not replaced:
-        return
-    if not target.exists():
-        replaced.pop().rename(target)
-    for path in replaced:
+    for path in target.parent.glob(f"{_glob_escape('.' + target.name + _OLD_MARK)}*"):
+        if not target.exists() and any(path.iterdir()):
+            path.rename(target)
+            continue
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -97,13 +95,22 @@ def recover(target: Path) -> None:
 def build_folder(target: Path) -> Iterator[Path]:
     """A fresh folder (mode 0700) on the file system of `target`, removed on leaving if it still exists."""
     remove_leftovers(target)
-    path = Path(tempfile.mkdtemp(prefix=_build_prefix(target), dir=target.parent))
-    handle = _try_lock(path)
+    path, handle = _locked_folder(target)
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
+
+
+def _locked_folder(target: Path) -> tuple[Path, int]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_build_prefix(target), dir=target.parent))
+        handle = _try_lock(path)
         if handle is not None:
+            # another run may have taken it for a leftover before it was locked
+            if path.exists():
+                return path, handle
             os.close(handle)
 
 

@@ -23,14 +23,12 @@ import pyarrow.csv as pc_csv
 from prover.book.report import Problem
 from prover.book.text_input import Chunk, InputFaultError, TextInput
 
-_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\r\n") + b"\x7f"
-
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record: `line` is its first line, `bad_byte` the offset of the first byte that is not UTF-8.
 
-    Undecodable bytes appear in the fields as ``\\xNN``.
+    Undecodable bytes appear in the fields as lone surrogates, which no canonical text has.
     """
 
     line: int
@@ -78,6 +76,13 @@ def header_fault(record: Record) -> tuple[str, str] | None:
 
 
 @functools.cache
+def _controls(delimiter: str) -> bytes:
+    """The control characters that no plain chunk has."""
+    wanted = b"\r\n" + delimiter.encode()
+    return bytes(byte for byte in (*range(32), 127) if byte not in wanted)
+
+
+@functools.cache
 def _plainly_quoted(delimiter: str) -> re.Pattern[bytes]:
     """Lines whose fields are free of quotation marks, apart from a pair around the whole field."""
     cut = re.escape(delimiter.encode())
@@ -92,7 +97,7 @@ def columns_of(chunk: Chunk, delimiter: str, width: int) -> list[pa.StringArray]
     if (
         # the column parser would drop a byte order mark, which here belongs to a field
         data.startswith(b"\xef\xbb\xbf")
-        or len(data.translate(None, _CONTROLS)) != len(data)
+        or len(data.translate(None, _controls(delimiter))) != len(data)
         or data.count(b"\r") != data.count(b"\r\n")
         or (quoted and not _plainly_quoted(delimiter).fullmatch(data))
     ):
@@ -170,7 +175,7 @@ def _line_end(data: bytes, start: int) -> int:
 
 
 def _decode(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _bad_byte(raw: bytes, offset: int) -> int | None:

@@ -222,7 +222,8 @@ class Grouper:
         repeated[1:] = (asset[1:] == asset[:-1]) & ~starts[1:] & (asset[1:] != REJECTED)
         wide = np.zeros(account_count, np.bool_)
         wide[owner[asset == ACCOUNT_ROW]] = True
-        return np.logical_and(repeated, (asset == ACCOUNT_ROW) | ~wide[owner])
+        counted: BoolArray = (asset == ACCOUNT_ROW) | ~wide[owner]
+        return repeated & counted
 
     def _report_repeated(self, rows: pl.DataFrame, repeated: BoolArray) -> None:
         first = (0, 0)

@@ -7,7 +7,7 @@ record, and both ways obey the same rules.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from primitives.account_id import MAX_ACCOUNT_ID_BYTES, AccountIdError, canonical_account_id
 from primitives.assets import AssetList
+from prover.book.errors import ImportOptionsError
 from prover.book.grouping import REJECTED, Grouper
 from prover.book.report import Problem, ProblemLog
 from prover.book.text_input import CHUNK_BYTES
@@ -47,6 +48,12 @@ class ReadOptions:
     base_units: bool = False
     chunk_bytes: int = CHUNK_BYTES
 
+    def __post_init__(self) -> None:
+        if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n\0':
+            raise ImportOptionsError(f"{self.delimiter!r} cannot separate fields: give one ASCII character")
+        if self.chunk_bytes < 1:
+            raise ImportOptionsError("chunk_bytes must be at least 1")
+
 
 @dataclass
 class Intake:
@@ -67,9 +74,19 @@ class Intake:
         self.grouper.add(accounts, assets, amounts, file, lines)
 
     def reject(self, problem: Problem, file: int) -> None:
-        """A record that cannot be used: its account is rejected as a whole."""
-        self.log.add(problem)
-        self.mark(REJECTED, account_key(problem), file, problem.line)
+        """A record that cannot be used: its account is rejected as a whole.
+
+        The account in `problem` is the text as it was read, undecodable bytes as lone surrogates.
+        """
+        self.log.add(
+            replace(
+                problem,
+                account=escaped(problem.account),
+                column=escaped(problem.column),
+                value=escaped(problem.value),
+            )
+        )
+        self.mark(REJECTED, account_key(problem.account), file, problem.line)
 
     def rule_broken(self, problem: Problem, file: int) -> None:
         """A well-formed account breaks a rule of its source: kept with a warning, or rejected on request."""
@@ -91,26 +108,42 @@ class Intake:
         self._pending.clear()
 
 
-def account_key(problem: Problem) -> str:
-    """The id under which a rejected account is counted.
-
-    A text that is not a valid id gets a mark in front that no valid id can have, so that the reject of a
-    garbled id never strikes the holder of a similar valid one.
-    """
-    if problem.code in ("bad-encoding", "bad-id", "empty-id"):
-        return _UNUSABLE_MARK + problem.account
+def escaped(text: str) -> str:
+    """`text` with lone surrogates, which cannot be written, as ``\\xNN`` (undecoded bytes) or ``\\uNNNN``."""
     try:
-        return canonical_account_id(problem.account)
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        data = b"".join(_escaped_character(character) for character in text)
+        return data.decode("utf-8", "backslashreplace")
+    return text
+
+
+def _escaped_character(character: str) -> bytes:
+    if "\udc80" <= character <= "\udcff":
+        return character.encode("utf-8", "surrogateescape")
+    return character.encode("utf-8", "backslashreplace")
+
+
+def account_key(account: str) -> str:
+    """The id under which a rejected account is counted: its text, if that is an id.
+
+    Other texts get a mark in front that no id can have, so that a garbled id never strikes the holder of
+    an id that looks like it.
+    """
+    try:
+        return canonical_account_id(account)
     except AccountIdError:
-        return _UNUSABLE_MARK + problem.account
+        return _UNUSABLE_MARK + escaped(account)
 
 
 def ids_are_canonical(ids: pa.Array, *, plain: bool) -> bool:
     """Whether every id of the column is canonical; `plain` promises ASCII without controls and blanks."""
     if not len(ids):
         return True
+    if ids.null_count:
+        return False
     extremes = pc.min_max(pc.binary_length(ids)).as_py()
-    if extremes["min"] is None or extremes["min"] < 1 or extremes["max"] > MAX_ACCOUNT_ID_BYTES:
+    if extremes["min"] < 1 or extremes["max"] > MAX_ACCOUNT_ID_BYTES:
         return False
     if plain:
         return True

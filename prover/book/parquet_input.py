@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -112,12 +113,24 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["unknown error"])[0][:200]
 
 
-class AmountColumn:
-    """A column of amounts as integer, decimal or text; a missing value is an empty amount."""
+def blanks_to_zero(column: pa.Array) -> pa.Array:
+    """A text column with ``0`` in place of empty text."""
+    return pc.if_else(pc.equal(column, ""), pa.scalar("0", column.type), column)
 
-    def __init__(self, column: pa.Array) -> None:
+
+class AmountColumn:
+    """A column of amounts as integer, decimal or text.
+
+    A missing value is an empty amount; with `blank_is_zero` missing values and empty text are 0.
+    """
+
+    def __init__(self, column: pa.Array, *, blank_is_zero: bool = False) -> None:
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
+        if blank_is_zero and not _is_text(column.type):
+            column = column.fill_null(0)
+        elif blank_is_zero:
+            column = blanks_to_zero(column.fill_null(""))
         self._column = column
 
     def __len__(self) -> int:

@@ -53,26 +53,13 @@ def import_book(
     ends. Raises `ImportOptionsError`, `ImportFailedError` (with the report), `BookExistsError` and
     `BookWriteError`.
     """
-    importer = IMPORTERS.get(source)
-    if importer is None:
-        raise ImportOptionsError(f"no source format {source!r}; there are {', '.join(sorted(IMPORTERS))}")
-    if not inputs:
-        raise ImportOptionsError("no input file was given")
-    if reject_rule_breakers and reject_sink is None:
-        raise ImportOptionsError("rejecting rule breakers needs a reject file to list them in")
-    refuse_to_overwrite(out, replace=replace)
     with _discarding(reject_sink):
-        run = _Import(source, tuple(inputs), out, ProblemLog(listed=listed_problems, sink=reject_sink))
-        run.check_inputs()
+        _check_request(source, inputs, out, reject_sink, reject_rule_breakers=reject_rule_breakers)
+        atomic.recover(out)
+        refuse_to_overwrite(out, replace=replace)
         asset_list = load_assets(assets) if isinstance(assets, Path) else assets
-        try:
-            request = ImportRequest(run.readable, asset_list, prices, options or ReadOptions())
-            prepared = importer.prepare(request) if run.readable else None
-        except InputFaultError as fault:
-            run.log.add_fatal(fault.problem)
-            prepared = None
-        if prepared is None:
-            raise ImportFailedError(run.report())
+        run = _Import(source, tuple(inputs), out, ProblemLog(listed=listed_problems, sink=reject_sink))
+        prepared = run.prepare(asset_list, prices, options or ReadOptions())
         try:
             return run.build(
                 prepared,
@@ -83,9 +70,23 @@ def import_book(
                 sink=reject_sink,
             )
         except OSError as error:
-            raise BookWriteError(
-                f"cannot write the book {out}: {error.strerror or error}; nothing was changed"
-            ) from error
+            reason = error.strerror or str(error)
+            raise BookWriteError(f"cannot write the book {out}: {reason}; nothing was changed") from error
+
+
+def _check_request(
+    source: str, inputs: Sequence[Path], out: Path, sink: RejectSink | None, *, reject_rule_breakers: bool
+) -> None:
+    if source not in IMPORTERS:
+        raise ImportOptionsError(f"no source format {source!r}; there are {', '.join(sorted(IMPORTERS))}")
+    if not inputs:
+        raise ImportOptionsError("no input file was given")
+    if len({path.resolve() for path in inputs}) != len(inputs):
+        raise ImportOptionsError("an input file is given twice")
+    if reject_rule_breakers and sink is None:
+        raise ImportOptionsError("rejecting rule breakers needs a reject file to list them in")
+    if isinstance(sink, CsvProblemFile) and out.absolute() in sink.path.absolute().parents:
+        raise ImportOptionsError("the reject file cannot be inside the book")
 
 
 @contextlib.contextmanager
@@ -111,18 +112,23 @@ class _Import:
         self._intake: Intake | None = None
         self._positions = 0
 
-    def check_inputs(self) -> None:
-        """Find the files that can be read at all; the others are problems."""
-        seen: set[Path] = set()
+    def prepare(self, assets: AssetList | None, prices: Path | None, options: ReadOptions) -> PreparedSource:
+        """Find the files that can be read at all, and the assets of the source.
+
+        Raises `ImportFailedError` if there is nothing to go on with.
+        """
         for path in self.inputs:
             try:
                 self._sizes[path] = check_readable(path)
-                if path.resolve() in seen:
-                    raise ImportOptionsError(f"{path} is given twice")
-                seen.add(path.resolve())
             except InputFaultError as fault:
                 self.log.add_fatal(fault.problem)
         self.readable = tuple(self._sizes)
+        if self.readable:
+            try:
+                return IMPORTERS[self.source].prepare(ImportRequest(self.readable, assets, prices, options))
+            except InputFaultError as fault:
+                self.log.add_fatal(fault.problem)
+        raise ImportFailedError(self.report())
 
     def report(self, *, written: bool = False) -> ImportReport:
         """The outcome so far."""
@@ -136,6 +142,7 @@ class _Import:
             accounts_accepted=grouper.accounts_accepted if grouper else 0,
             accounts_rejected=grouper.accounts_rejected if grouper else 0,
             positions=self._positions,
+            rule_breakers=self.log.rule_breakers,
             problems=dict(self.log.counts),
             warnings=dict(self.log.warning_counts),
             first_problems=tuple(self.log.first),
@@ -184,7 +191,7 @@ class _Import:
                 if self.log.failed:
                     raise ImportFailedError(self.report())
                 self._attach(writer, {**prepared.documents(), **documents}, violations)
-            writer.finish({"kind": self.source, "files": described, **prepared.description})
+            writer.finish({"kind": self.source, "files": described, **prepared.description()})
             if sink is not None:
                 # before the book: a book must not appear without the list of what it leaves out
                 sink.finish()

@@ -24,6 +24,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "unreadable-file": "check the permissions of the file and the disk under it",
     "empty-file": "export the file again",
     "utf-16": "convert the file to UTF-8, for example with iconv -f UTF-16 -t UTF-8",
+    "not-text": "decompress the file if it is Parquet inside gzip, or export it as text",
     "unsupported-compression": "decompress the file first; only gzip is read directly",
     "damaged-gzip": "transfer or export the file again",
     "truncated-parquet": "transfer or export the file again",
@@ -185,7 +186,13 @@ class ProblemLog:
         self.warning_counts: Counter[str] = Counter()
         self.first_warnings: list[Problem] = []
         self.warning_file: CsvProblemFile | None = None
-        self.fatal = False
+        self.rule_breakers = 0
+        self._fatal_problems = 0
+
+    @property
+    def fatal(self) -> bool:
+        """Whether a fault of a whole file was found."""
+        return self._fatal_problems > 0
 
     @property
     def rejects(self) -> bool:
@@ -207,9 +214,10 @@ class ProblemLog:
 
     def add_fatal(self, problem: Problem) -> None:
         """A fault that makes a book impossible, whatever is left out."""
-        self.fatal = True
         self.counts[problem.code] += 1
-        self.first.insert(sum(1 for earlier in self.first if earlier.line == 0), problem)
+        # such faults come first in the list: the rest may follow from them
+        self.first.insert(self._fatal_problems, problem)
+        self._fatal_problems += 1
         del self.first[self._listed :]
 
     def left_out(self, problem: Problem) -> None:
@@ -230,7 +238,8 @@ class ProblemLog:
 class ImportReport:
     """The outcome of an import. Names accounts: it is private.
 
-    `accounts_seen == accounts_accepted + accounts_rejected`. `problems` and `warnings` count by code,
+    `accounts_seen == accounts_accepted + accounts_rejected`; `rule_breakers` of them break a rule of the
+    source. `problems` and `warnings` count by code,
     `first_problems` and `first_warnings` hold the first of them.
     """
 
@@ -242,6 +251,7 @@ class ImportReport:
     accounts_accepted: int
     accounts_rejected: int
     positions: int
+    rule_breakers: int = 0
     problems: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
     first_problems: tuple[Problem, ...] = ()
@@ -264,7 +274,10 @@ class ImportReport:
             )
         lines += _listing("problem", self.problems, self.first_problems)
         if self.warnings:
-            lines.append("These accounts break a rule of the source; they are in the book all the same:")
+            lines.append(
+                f"{self.rule_breakers:,} account(s) break a rule of the source. They stay in the book, since "
+                "what is owed to them is owed all the same, and are listed in its reports:"
+            )
         lines += _listing("warning", self.warnings, self.first_warnings)
         return lines
 
@@ -280,6 +293,7 @@ class ImportReport:
                 "seen": self.accounts_seen,
                 "accepted": self.accounts_accepted,
                 "rejected": self.accounts_rejected,
+                "rule_breakers": self.rule_breakers,
             },
             "positions": self.positions,
             "problems": dict(sorted(self.problems.items())),

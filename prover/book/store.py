@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from primitives.assets import AssetList
 from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_canonical_json
 from prover.book import atomic
-from prover.book.errors import BookExistsError, BookFormatError
+from prover.book.errors import BookExistsError, BookFormatError, ImportOptionsError
 
 BOOK_FORMAT: Final = "sealedbook/book/v1"
 BOOK_FILE: Final = "book.json"
@@ -133,9 +133,11 @@ class BookWriter:
         self.position_count += positions.num_rows
 
     def add_document(self, name: str, data: bytes) -> None:
-        """Attach a public document."""
+        """Attach a public document; `ImportOptionsError` if `name` cannot name one."""
         if not _DOCUMENT_NAME.match(name):
-            raise ValueError(f"not a document name: {name!r}")
+            raise ImportOptionsError(
+                f"{name!r} cannot name a document: use lower-case letters, digits, . _ -"
+            )
         path, file = self._create(f"documents/{name}")
         with file:
             file.write(data)
@@ -172,6 +174,8 @@ class BookWriter:
 
 def refuse_to_overwrite(out: Path, *, replace: bool) -> None:
     """`BookExistsError` unless a book may be put at `out`: nothing there, or a book and `replace`."""
+    if out.name in ("", ".."):
+        raise BookExistsError(f"{out} does not name a new folder: give the book a name of its own")
     if not out.parent.is_dir():
         raise BookExistsError(f"{out.parent} is not a folder: create it first")
     if out.is_symlink() or (out.exists() and not out.is_dir()):

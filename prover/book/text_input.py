@@ -99,9 +99,13 @@ class TextInput:
 
     def chunks(self) -> Iterator[Chunk]:
         """The chunks in order; raises `InputFaultError` for everything that concerns the whole file."""
+        return self._cut(self.blocks())
+
+    def blocks(self) -> Iterator[bytes]:
+        """The decompressed bytes as they come, cut anywhere; same errors."""
         try:
             with self.path.open("rb") as raw:
-                yield from self._cut(self._blocks(raw))
+                yield from self._decompressed(raw)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             fault = Problem("damaged-gzip", self.name, "the gzip file is damaged or cut off")
             raise InputFaultError(fault) from None
@@ -109,7 +113,7 @@ class TextInput:
             fault = Problem("unreadable-file", self.name, f"cannot be read: {error.strerror}")
             raise InputFaultError(fault) from None
 
-    def _blocks(self, raw: BinaryIO) -> Iterator[bytes]:
+    def _decompressed(self, raw: BinaryIO) -> Iterator[bytes]:
         start = raw.read(6)
         raw.seek(0)
         for magic, kind in _COMPRESSED.items():
@@ -125,13 +129,7 @@ class TextInput:
         self._on_bytes(raw.tell() - position)
 
     def _cut(self, blocks: Iterator[bytes]) -> Iterator[Chunk]:
-        held = b""
-        for block in blocks:
-            held += block
-            if len(held) >= len(PARQUET_MAGIC):
-                break
-        offset = self._skip_mark(held)
-        held = held[offset:]
+        held, offset = self.first_block(blocks)
         line = 1
         while True:
             end = held.rfind(b"\n") + 1
@@ -151,13 +149,21 @@ class TextInput:
             held += block
         yield Chunk(held, line, offset, last=True)
 
-    def _skip_mark(self, start: bytes) -> int:
-        """The length of a UTF-8 byte order mark at the start; other encodings and formats are refused."""
+    def first_block(self, blocks: Iterator[bytes]) -> tuple[bytes, int]:
+        """The first bytes without a UTF-8 byte order mark, and the mark's length.
+
+        `InputFaultError` if there are none, or if they belong to another encoding or format.
+        """
+        start = b""
+        for block in blocks:
+            start += block
+            if len(start) >= len(PARQUET_MAGIC):
+                break
         if not start:
             raise InputFaultError(Problem("empty-file", self.name, "is empty"))
         if start.startswith(_UTF16_MARKS) or start[:1] == b"\x00" or start[1:2] == b"\x00":
             raise InputFaultError(Problem("utf-16", self.name, "is in UTF-16, UTF-8 is needed"))
         if start.startswith(PARQUET_MAGIC):
-            reason = "is a Parquet file inside gzip"
-            raise InputFaultError(Problem("unsupported-compression", self.name, reason))
-        return len(_BOM) if start.startswith(_BOM) else 0
+            raise InputFaultError(Problem("not-text", self.name, "is a Parquet file, text is expected here"))
+        mark = len(_BOM) if start.startswith(_BOM) else 0
+        return start[mark:], mark

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from primitives.assets import AssetList
@@ -35,7 +35,11 @@ class ImportRequest:
             raise ImportOptionsError(f"source {source} takes no price file")
 
 
-def _nothing() -> Mapping[str, bytes]:
+def _no_documents() -> Mapping[str, bytes]:
+    return {}
+
+
+def _no_description() -> Mapping[str, Json]:
     return {}
 
 
@@ -43,14 +47,14 @@ def _nothing() -> Mapping[str, bytes]:
 class PreparedSource:
     """A source whose assets are known.
 
-    `read` takes one input file. `documents` is called after all of them and gives the public documents to
-    attach. `description` goes into ``book.json``.
+    `read` takes one input file. The others are called after all files: `documents` gives the public
+    documents to attach, `description` what ``book.json`` says about the source besides its files.
     """
 
     assets: AssetList
     read: Callable[[Path, Intake], None]
-    documents: Callable[[], Mapping[str, bytes]] = _nothing
-    description: Mapping[str, Json] = field(default_factory=dict)
+    documents: Callable[[], Mapping[str, bytes]] = _no_documents
+    description: Callable[[], Mapping[str, Json]] = _no_description
 
 
 @dataclass(frozen=True)
