@@ -133,7 +133,6 @@ def verify_batchable(relation: LinearRelation, narg: bytes, *, tag: bytes, sessi
     commitment = transcript.read_subgroup_points(equations, "commitment")
     challenge = transcript.challenge_scalar()
     response = transcript.read_scalars(scalars, "response").to_ints()
-    transcript.finish()
     difference = commitment.add(_simulate_commitment(relation, response, challenge).negate())
     holds = difference.identity_mask()
     if not holds.all():
@@ -151,7 +150,6 @@ def verify_compact(relation: LinearRelation, narg: bytes, *, tag: bytes, session
     reader.expect_remaining(SCALAR_BYTES * (1 + relation.scalar_count), "sigma proof")
     challenge = reader.read_scalars(1, "challenge").to_ints()[0]
     response = reader.read_scalars(relation.scalar_count, "response").to_ints()
-    reader.finish()
     commitment = _simulate_commitment(relation, response, challenge)
     identities = commitment.identity_mask()
     if identities.any():

@@ -273,13 +273,13 @@ def test_nonces_are_hedged(monkeypatch: pytest.MonkeyPatch) -> None:
         contexts.append(context)
         return sigma.fresh_nonces(count, context)
 
-    other = LinearRelation(BACKEND, combine(1, 5), [Equation([(1, 1)], [(0, 0, 1), (1, 0, 1)])])
+    other = LinearRelation(BACKEND, combine(1, 14), [Equation([(1, 1)], [(0, 0, 1), (1, 0, 1)])])
     for relation, witness, tag, session in [
         (pedersen(), WITNESS, COMPACT_TAG, b""),
         (pedersen(), WITNESS, COMPACT_TAG, b"s"),
         (pedersen(), WITNESS, COMPACT_TAG + b"2", b""),
-        (other, [1, 4], COMPACT_TAG, b""),
-        (other, [2, 3], COMPACT_TAG, b""),
+        (other, WITNESS, COMPACT_TAG, b""),
+        (other, [2, 12], COMPACT_TAG, b""),
     ]:
         sigma.prove_compact(relation, witness, tag=tag, session=session, nonces=record)
     assert len(set(contexts)) == len(contexts) == 5
