@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primitives.attestation import ATTESTATION_NAME, SealedBook
-from primitives.parameters import NODE_BYTES
+from primitives.parameters import HASH_BYTES, NODE_BYTES
 from primitives.strict_json import JsonError, JsonObject, canonical_json, parse_json
 from primitives.sum_tree import SumNode, level_offset, split_nodes, tree_height
 from prover.errors import PublicationError, VaultError
@@ -192,6 +192,19 @@ class VaultBook:
     def leaf_node(self, leaf_index: int) -> SumNode:
         """The node of a leaf: its hash and its commitment."""
         return self._nodes([(0, leaf_index)])[0]
+
+    def leaf_commitments(self, start: int, stop: int) -> bytes:
+        """The compressed commitments of the leaves ``start <= u < stop``, 48 bytes each."""
+        path = self.folder / TREE_NAME
+        try:
+            with path.open("rb") as file:
+                file.seek(level_offset(self.book.leaf_count, 0) + NODE_BYTES * start)
+                data = file.read(NODE_BYTES * (stop - start))
+        except OSError as error:
+            raise VaultError(f"{path} cannot be read: {error.strerror}") from error
+        if len(data) != NODE_BYTES * (stop - start):
+            raise VaultError(f"{path} is too short: the vault is damaged")
+        return np.frombuffer(data, dtype=np.uint8).reshape(-1, NODE_BYTES)[:, HASH_BYTES:].tobytes()
 
     def path(self, leaf_index: int) -> tuple[SumNode, ...]:
         """The siblings of a leaf, lowest first."""

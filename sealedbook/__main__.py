@@ -17,6 +17,7 @@ from sealedbook.commands import (
     init_command,
     inspect_command,
     open_command,
+    prove_command,
     verify_command,
 )
 from sealedbook.output import console
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command("init")(init_command.init)
 app.command("import")(import_command.import_)
 app.command("commit")(commit_command.commit)
+app.command("prove")(prove_command.prove)
 app.command("open")(open_command.open_)
 app.command("check")(check_command.check)
 app.command("verify")(verify_command.verify)

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -24,29 +23,16 @@ from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, SIGNATURE_NAME
 from primitives.backend import Backend, PointVector
 from primitives.errors import DecodingError
 from primitives.parameters import LEAF_BYTES, TAG_BYTES
-from primitives.signing import SIGNATURE_BYTES, verify_attestation_signature
-from primitives.strict_json import MAX_JSON_BYTES, JsonError
+from primitives.signing import SIGNATURE_BYTES
 from primitives.sum_tree import CHUNK_HEIGHT, IdentitySumError, SumNode, build_tree, split_leaves
+from verifier.attestation import SignedAttestation, verify_attestation
 from verifier.checks import Check, VerificationError
+from verifier.claims import ExpectedDocuments, VerifiedClaim, verify_accounts_claim
+from verifier.files import Progress, compare_digest, no_progress, open_regular
 
 _SIGNATURE_FILE_BYTES: Final = 2 * SIGNATURE_BYTES + 1
 _READ_BYTES: Final = 1 << 20
 _MAX_LISTED: Final = 1 << 17
-
-Progress = Callable[[str, int, int], None]
-
-
-def _no_progress(stage: str, done: int, total: int) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class SignedAttestation:
-    """An attestation whose signature was checked, and whether its key was one the caller expected."""
-
-    attestation: Attestation
-    digest: bytes
-    key_expected: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +41,7 @@ class VerifiedBundle:
 
     signed: SignedAttestation
     root: SumNode
+    claims: tuple[VerifiedClaim, ...]
 
     @property
     def attestation(self) -> Attestation:
@@ -63,87 +50,35 @@ class VerifiedBundle:
 
 
 def verify_bundle(
-    folder: Path, backend: Backend, *, issuer_key: bytes | None, progress: Progress = _no_progress
+    folder: Path,
+    backend: Backend,
+    *,
+    issuer_key: bytes | None,
+    expected: ExpectedDocuments | None = None,
+    progress: Progress = no_progress,
 ) -> VerifiedBundle:
     """Check everything that a bundle says about itself; `VerificationError` names the check that fails.
 
     `issuer_key` is the 32-byte public key that the caller trusts. With None the key is taken from the
     attestation, and the result says so (`key_expected` false): the signature then shows only that one hand
-    wrote the whole bundle, not whose.
+    wrote the whole bundle, not whose. `expected` holds the model and market that the caller insists on.
     """
     signed = verify_attestation(folder, issuer_key=issuer_key)
     _verify_listing(folder, signed.attestation)
     _verify_digests(folder, signed.attestation, progress)
     root = _verify_tree(folder, signed.attestation, backend, progress)
-    return VerifiedBundle(signed, root)
-
-
-def verify_attestation(folder: Path, *, issuer_key: bytes | None) -> SignedAttestation:
-    """Checks B1 to B4: the attestation and who signed it, without the files that it lists."""
-    # B1: files of a sane size
-    data = read_regular_file(folder, ATTESTATION_NAME, maximum=MAX_JSON_BYTES)
-    signature_text = read_regular_file(folder, SIGNATURE_NAME, maximum=_SIGNATURE_FILE_BYTES)
-    # B2: canonical form
-    try:
-        attestation = Attestation.parse(data)
-    except JsonError as error:
-        raise VerificationError(Check.BUNDLE_ATTESTATION, f"{ATTESTATION_NAME}: {error}") from error
-    # B3: the key is the caller's
-    public_key = attestation.book.public_key
-    if issuer_key is not None and issuer_key != public_key:
-        raise VerificationError(
-            Check.BUNDLE_ISSUER,
-            f"the attestation is signed by {public_key.hex()}, you expect {issuer_key.hex()}",
+    claims = [
+        verify_accounts_claim(
+            folder,
+            signed.attestation,
+            claim,
+            backend,
+            expected=expected or ExpectedDocuments(),
+            progress=progress,
         )
-    # B4: signature
-    try:
-        signature = _parse_signature(signature_text)
-        verify_attestation_signature(public_key, data, signature)
-    except DecodingError as error:
-        raise VerificationError(Check.BUNDLE_SIGNATURE, str(error)) from error
-    return SignedAttestation(attestation, hashlib.sha256(data).digest(), issuer_key is not None)
-
-
-def read_regular_file(folder: Path, name: str, *, maximum: int) -> bytes:
-    """The bytes of a regular file (no link, no device) of at most `maximum` bytes; failing is check B1."""
-    try:
-        with _open_regular(folder / name) as file:
-            data = file.read(maximum + 1)
-    except OSError as error:
-        raise VerificationError(Check.BUNDLE_FILES, f"{name}: {error.strerror or error}") from error
-    if len(data) > maximum:
-        raise VerificationError(Check.BUNDLE_FILES, f"{name} has more than {maximum} bytes")
-    return data
-
-
-def read_leaf(folder: Path, attestation: Attestation, index: int) -> bytes:
-    """The 80 bytes of one published leaf; failing is check B1."""
-    try:
-        with _open_regular(folder / LEAVES_NAME) as file:
-            if os.fstat(file.fileno()).st_size != attestation.book.leaf_count * LEAF_BYTES:
-                raise VerificationError(Check.BUNDLE_FILES, f"{LEAVES_NAME} has not the attested length")
-            file.seek(index * LEAF_BYTES)
-            return file.read(LEAF_BYTES)
-    except OSError as error:
-        raise VerificationError(Check.BUNDLE_FILES, f"{LEAVES_NAME}: {error.strerror or error}") from error
-
-
-def _open_regular(path: Path) -> BinaryIO:
-    # O_NONBLOCK: opening a named pipe must not wait for a writer.
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(f"{path.name} is not a regular file")
-    return os.fdopen(handle, "rb")
-
-
-def _parse_signature(text: bytes) -> bytes:
-    if len(text) != _SIGNATURE_FILE_BYTES or not text.endswith(b"\n"):
-        raise DecodingError(f"{SIGNATURE_NAME} is not {2 * SIGNATURE_BYTES} hexadecimal digits and a newline")
-    digits = text[:-1]
-    if any(digit not in b"0123456789abcdef" for digit in digits):
-        raise DecodingError(f"{SIGNATURE_NAME} holds something else than lower-case hexadecimal digits")
-    return bytes.fromhex(digits.decode("ascii"))
+        for claim in signed.attestation.claims
+    ]
+    return VerifiedBundle(signed, root, tuple(claims))
 
 
 def _verify_listing(folder: Path, attestation: Attestation) -> None:
@@ -182,7 +117,7 @@ def _verify_digests(folder: Path, attestation: Attestation, progress: Progress) 
     done = 0
     for entry in attestation.files:
         try:
-            with _open_regular(folder / entry.name) as file:
+            with open_regular(folder / entry.name) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size != entry.size:
                     raise VerificationError(
@@ -195,15 +130,7 @@ def _verify_digests(folder: Path, attestation: Attestation, progress: Progress) 
                     progress("Checking digests", done, total)
         except OSError as error:
             raise VerificationError(Check.BUNDLE_FILES, f"{entry.name}: {error.strerror or error}") from error
-        _compare_digest(entry, digest.digest())
-
-
-def _compare_digest(entry: BundleFile, digest: bytes) -> None:
-    if digest != entry.sha256:
-        raise VerificationError(
-            Check.BUNDLE_DIGESTS,
-            f"{entry.name} has SHA-256 {digest.hex()}, attested is {entry.sha256.hex()}",
-        )
+        compare_digest(entry, digest.digest())
 
 
 def _verify_tree(folder: Path, attestation: Attestation, backend: Backend, progress: Progress) -> SumNode:
@@ -218,7 +145,7 @@ def _verify_tree(folder: Path, attestation: Attestation, backend: Backend, progr
         )
     tag_prefixes = np.empty(book.leaf_count, dtype=np.uint64)
     try:
-        with _open_regular(folder / LEAVES_NAME) as file:
+        with open_regular(folder / LEAVES_NAME) as file:
             root = build_tree(
                 backend,
                 _read_leaves(file, listed, book.leaf_count, tag_prefixes, backend, progress),
@@ -269,7 +196,7 @@ def _read_leaves(
             ) from error
         yield tags, points
         progress("Checking leaves", start + chunk, leaf_count)
-    _compare_digest(listed, digest.digest())
+    compare_digest(listed, digest.digest())
 
 
 def _verify_distinct_tags(file: BinaryIO, prefixes: NDArray[np.uint64]) -> None:

@@ -33,6 +33,15 @@ class Check(Enum):
     BUNDLE_ROOT_HASH = ("B8-root-hash", "the tree over the leaves has the attested root hash")
     BUNDLE_ROOT_SUM = ("B9-root-sum", "the sum of all commitments is the attested root sum")
 
+    # A claim about all accounts.
+    CLAIM_DOCUMENTS = ("C1-documents", "model and market are those that you insist on, and make a statement")
+    CLAIM_STATEMENT = ("C2-statement", "the statement compiled here is the one that is claimed")
+    CLAIM_PROOF_FILES = (
+        "C3-proof-files",
+        "there is exactly one proof, of exact length, for every batch of leaves",
+    )
+    CLAIM_PROOFS = ("C4-proofs", "every proof holds for its leaves under this statement")
+
     # An opening.
     OPENING_FORM = ("O1-form", "the opening is well-formed")
     OPENING_ACCOUNT = ("O2-account", "the opening is for the account id that you typed")

@@ -24,8 +24,9 @@ from primitives.generators import Generators
 from primitives.opening import Opening
 from primitives.strict_json import JsonError
 from primitives.sum_tree import IdentitySumError, climb_path, tree_height
-from verifier.bundle import SignedAttestation, read_leaf, verify_attestation
+from verifier.attestation import SignedAttestation, verify_attestation
 from verifier.checks import Check, VerificationError
+from verifier.files import read_leaf
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from circuits.describe import describe
 from primitives.amounts_text import format_amount
 from primitives.attestation import SealedBook, format_time
 from primitives.strict_json import Json
-from verifier.bundle import SignedAttestation, VerifiedBundle
+from verifier.attestation import SignedAttestation
+from verifier.bundle import VerifiedBundle
 from verifier.checks import Check
 from verifier.opening import VerifiedOpening
 
+_SHOWN_ROWS: Final = 6
 REPORT_FORMAT: Final = "sealedbook/report/v1"
 
 
@@ -96,24 +99,59 @@ def bundle_report(verified: VerifiedBundle) -> Report:
         Finding("Assets", _asset_names(book), _signed_level(signed)),
         Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
         Finding("Positions and totals", "inside the commitments", Level.HIDDEN),
-        Finding("No account is negative", "no proof of it is in this bundle", Level.NOT_PROVEN),
+        *_claim_findings(verified),
         Finding("Reserves cover the totals", "no proof of it is in this bundle", Level.NOT_PROVEN),
     ]
     return Report(
         kind="bundle",
-        verdict="The bundle is whole: its leaves make up the attested root, and the attestation is signed.",
+        verdict=(
+            "The bundle is whole: its leaves make up the attested root, and the attestation is signed."
+            + (" What it claims about every account is proven." if verified.claims else "")
+        ),
         checks=tuple(
             check
             for check in Check
-            if check.value.startswith("B") and (check is not Check.BUNDLE_ISSUER or signed.key_expected)
+            if (check.value.startswith("B") and (check is not Check.BUNDLE_ISSUER or signed.key_expected))
+            or (check.value.startswith("C") and verified.claims)
         ),
         findings=tuple(findings),
         figures={
             **_book_figures(book),
             "attestation_digest": signed.digest.hex(),
+            "claims": [
+                {
+                    "name": claim.claim.name,
+                    "statement": claim.statement.digest().hex(),
+                    "rows": len(claim.statement.rows),
+                    "bits_per_account": claim.statement.bit_count,
+                    "proofs": claim.batches,
+                    "documents_expected": claim.documents_expected,
+                }
+                for claim in verified.claims
+            ],
             "issuer_key_expected": signed.key_expected,
         },
     )
+
+
+def _claim_findings(verified: VerifiedBundle) -> list[Finding]:
+    """What is proven about every account, in the words of the statements compiled here."""
+    if not verified.claims:
+        text = "no proof about them is in this bundle, not even that none is negative"
+        return [Finding("Accounts", text, Level.NOT_PROVEN)]
+    findings = []
+    for claim in verified.claims:
+        lines = describe(claim.statement)
+        rows = "; ".join(lines[:_SHOWN_ROWS])
+        rest = f"; and {len(lines) - _SHOWN_ROWS:,} more" if len(lines) > _SHOWN_ROWS else ""
+        findings.append(Finding(f"Every account ({claim.claim.name})", rows + rest, Level.PROVEN))
+        if claim.documents_expected:
+            text, level = "the model and prices that you gave", Level.RECOMPUTED
+        else:
+            text = "model and prices of the bundle: read them, or insist on yours with --model and --market"
+            level = _signed_level(verified.signed)
+        findings.append(Finding(f"Model of {claim.claim.name!r}", text, level))
+    return findings
 
 
 def opening_report(verified: VerifiedOpening) -> Report:

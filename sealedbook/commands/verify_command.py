@@ -8,23 +8,46 @@ from typing import Annotated
 import typer
 
 from primitives.backends import get_backend
-from sealedbook.options import BackendOption, IssuerKeyOption, JsonOption, existing_folder, read_issuer_key
+from primitives.strict_json import MAX_JSON_BYTES
+from sealedbook.options import (
+    BackendOption,
+    IssuerKeyOption,
+    JsonOption,
+    existing_folder,
+    read_issuer_key,
+    read_small_file,
+)
 from sealedbook.output import print_report, progress_bar, reported_errors
 from verifier.bundle import verify_bundle
+from verifier.claims import ExpectedDocuments
 from verifier.report import bundle_report
 
 
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle folder.")],
     issuer_key: IssuerKeyOption = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Insist that claims were made with this model.")
+    ] = None,
+    market: Annotated[
+        Path | None, typer.Option("--market", help="Insist that claims were made with these prices.")
+    ] = None,
     backend: BackendOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a bundle: signature, form, digests, and the whole tree computed anew from its leaves."""
+    """Check a bundle: signature, form, digests, the whole tree computed anew from its leaves, every proof."""
     with reported_errors(as_json=as_json):
         key = read_issuer_key(issuer_key)
+        expected = ExpectedDocuments(
+            model=read_small_file(model, "--model", MAX_JSON_BYTES) if model else None,
+            market=read_small_file(market, "--market", MAX_JSON_BYTES) if market else None,
+        )
         with progress_bar() as bars:
             verified = verify_bundle(
-                existing_folder(bundle), get_backend(backend), issuer_key=key, progress=bars
+                existing_folder(bundle),
+                get_backend(backend),
+                issuer_key=key,
+                expected=expected,
+                progress=bars,
             )
         print_report(bundle_report(verified), as_json=as_json)

@@ -1,0 +1,316 @@
+"""Proving a statement about every leaf of a sealed book.
+
+1. Compile the statement from the public model and market, exactly as a verifier will.
+2. Evaluate it for every account, padding included. If one fails, stop: nothing is written but a private report.
+3. Prove batch by batch (`primitives.claims.BatchPlan`). Batches depend on each other in nothing, so they run in
+   threads; each finished proof is put into the vault at once, whole.
+4. Put documents and proofs into a copy of the bundle, sign it, and exchange it with the old one.
+
+A run that is killed is taken up where it was: finished proofs are used as they are, the others are made with
+fresh randomness. A proof that was under way when the run died was seen by nobody, so no randomness ever serves
+two transcripts that anybody sees (DESIGN 4.7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from circuits.assignment import NotSatisfiedError, assign_bits
+from circuits.claim_statement import claim_documents, compile_claim
+from circuits.positions import PositionBatch
+from circuits.statement import Statement
+from primitives.argument_instance import ArgumentInstance
+from primitives.argument_parameters import ArgumentShape
+from primitives.attestation import ATTESTATION_NAME, Attestation, BundleFile, SealedBook
+from primitives.backend import Backend
+from primitives.claims import (
+    ACCOUNTS_KIND,
+    ACCOUNTS_SESSION,
+    MAX_BATCHES,
+    PROOF_FOLDER,
+    AccountsClaim,
+    BatchPlan,
+    Claim,
+    check_claim_name,
+    context_digest,
+)
+from primitives.generators import Generators
+from primitives.kernel_choice import get_kernels
+from primitives.strict_json import JsonError
+from prover.argument import ArgumentProver, ArgumentWitness
+from prover.bundle import describe_file, is_bundle, write_attestation
+from prover.errors import ProverError, PublicationError
+from prover.issuer import Issuer
+from prover.progress import Progress, no_progress
+from prover.publication import publish_folder
+from prover.vault import VaultBook
+
+LISTED_FAILURES: Final = 20
+MODEL_NAME: Final = "model.json"
+MARKET_NAME: Final = "market.json"
+_EVALUATED_AT_ONCE: Final = 1 << 13
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One account that does not satisfy the statement: for the operator only, kept out of the repr."""
+
+    account: str = field(repr=False)
+    row: str = field(repr=False)
+    value: int = field(repr=False)
+    shortfall: int = field(repr=False)
+
+    def describe(self) -> str:
+        """One line: which account, which row, how short."""
+        short = f"short by {self.shortfall:,}" if self.shortfall else "above its bound"
+        return f"account {self.account!r}: {self.row}: {self.value:,} ({short})"
+
+
+class StatementFailsError(ProverError):
+    """Accounts do not satisfy the statement, so nothing was proven or written.
+
+    `failures` holds the first of them, `count` is how many there are. Private: names accounts.
+    """
+
+    def __init__(self, failures: tuple[Failure, ...], count: int) -> None:
+        self.failures = failures
+        self.count = count
+        lines = [f"{count:,} account(s) do not satisfy the statement; nothing was written."]
+        lines += [f"  {failure.describe()}" for failure in failures]
+        if count > len(failures):
+            lines.append(f"  … and {count - len(failures):,} more.")
+        super().__init__("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class BookProof:
+    """What was proven: the claim, its statement and how many proofs were taken over from an earlier run."""
+
+    claim: AccountsClaim
+    statement: Statement
+    proof_bytes: int
+    resumed: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything that the batches of one claim have in common."""
+
+    book: VaultBook
+    statement: Statement
+    plan: BatchPlan
+    shape: ArgumentShape
+    context: bytes
+    backend: Backend
+
+    def instance(self, batch: int) -> ArgumentInstance:
+        start = batch * self.plan.size
+        return ArgumentInstance(
+            statement=self.statement,
+            shape=self.shape,
+            session=ACCOUNTS_SESSION,
+            context_digest=self.context,
+            batch_index=batch,
+            leaf_commitments=self.book.leaf_commitments(start, start + self.plan.size),
+        )
+
+    def positions(self, start: int, stop: int) -> PositionBatch:
+        rows = self.book.rows(start, stop)
+        return PositionBatch(rows.row_offsets, rows.columns, rows.amounts)
+
+    def witness(self, batch: int) -> ArgumentWitness:
+        start, stop = batch * self.plan.size, (batch + 1) * self.plan.size
+        positions = self.positions(start, stop)
+        return ArgumentWitness(
+            positions=positions,
+            bits=assign_bits(self.statement, positions),
+            leaf_blindings=self.book.stream.leaf_blindings(self.backend, start, stop),
+        )
+
+
+def prove_book(
+    bundle: Path,
+    book: VaultBook,
+    issuer: Issuer,
+    backend: Backend,
+    *,
+    model: bytes,
+    market: bytes | None,
+    name: str = ACCOUNTS_KIND,
+    workers: int | None = None,
+    progress: Progress = no_progress,
+) -> BookProof:
+    """Prove that every leaf of the bundle's book satisfies `model` at the prices of `market`.
+
+    `model` and `market` are the documents' bytes and become public. A claim of the same `name` is replaced,
+    other claims stay. `workers` is the number of batches under way at once (default: one per core).
+
+    Raises `StatementFailsError` with the accounts at fault, `circuits.claim_statement.ClaimDocumentError`,
+    `PublicationError`, `ProverError`. The bundle changes in one step at the very end or not at all.
+    """
+    check_claim_name(name)
+    attestation = _read_attestation(bundle, book.book, issuer)
+    statement = compile_claim(model, market, book.book.assets)
+    plan = BatchPlan.for_statement(statement, book.book.leaf_count)
+    if plan.count > MAX_BATCHES:
+        raise ProverError(f"{plan.count} batches are more than {MAX_BATCHES}")
+    context = context_digest(
+        ACCOUNTS_KIND, name, book.book.digest(), claim_documents(model, market), statement.digest()
+    )
+    job = _Job(book, statement, plan, plan.shape(statement), context, backend)
+    _check_every_account(job, progress)
+    claim = AccountsClaim(
+        name=name,
+        model=document_name(attestation, MODEL_NAME, model, name),
+        market=None if market is None else document_name(attestation, MARKET_NAME, market, name),
+        statement_digest=statement.digest(),
+        batches=plan.count,
+    )
+    work = book.folder / "proving" / context.hex()
+    resumed = _prove_batches(job, work, workers or os.cpu_count() or 1, progress)
+    documents = {claim.model: model} | ({claim.market: market} if claim.market and market else {})
+    proofs = {claim.proof_name(batch): work / _batch_name(batch) for batch in range(plan.count)}
+    publish_claim(bundle, attestation, claim, documents, proofs, issuer)
+    shutil.rmtree(work, ignore_errors=True)
+    return BookProof(claim, statement, plan.count * job.shape.proof_bytes, resumed)
+
+
+def _read_attestation(bundle: Path, book: SealedBook, issuer: Issuer) -> Attestation:
+    """The bundle's attestation, if it is this issuer's and about this book."""
+    try:
+        attestation = Attestation.parse((bundle / ATTESTATION_NAME).read_bytes())
+    except (OSError, JsonError) as error:
+        raise ProverError(f"{bundle} is not a bundle: {error}") from error
+    if attestation.book != book:
+        raise ProverError(f"{bundle} holds another book than the vault's")
+    if book.public_key != issuer.public_key:
+        raise ProverError(f"{bundle} was sealed with another issuer key than the vault's")
+    return attestation
+
+
+def _check_every_account(job: _Job, progress: Progress) -> None:
+    """Evaluate the statement for all leaves; `StatementFailsError` names who fails."""
+    failures: list[Failure] = []
+    count = 0
+    leaves = job.plan.leaf_count
+    step = min(_EVALUATED_AT_ONCE, job.plan.size)
+    for start in range(0, leaves, step):
+        try:
+            assign_bits(job.statement, job.positions(start, start + step))
+        except NotSatisfiedError as error:
+            count += len(error.violations)
+            for violation in error.violations[: LISTED_FAILURES - len(failures)]:
+                account = job.book.account_at(start + violation.account) or "(padding)"
+                failures.append(Failure(account, violation.label, violation.value, violation.shortfall))
+        progress("Evaluating the statement", start + step, leaves)
+    if count:
+        raise StatementFailsError(tuple(failures), count)
+
+
+def _prove_batches(job: _Job, work: Path, workers: int, progress: Progress) -> int:
+    """Prove what is not there yet; returns how many proofs were."""
+    try:
+        work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PublicationError(f"cannot write {work}: {error.strerror}") from error
+    missing = [batch for batch in range(job.plan.count) if not _is_finished(job, work, batch)]
+    done = resumed = job.plan.count - len(missing)
+    progress("Proving", done * job.plan.size, job.plan.leaf_count)
+    prover = ArgumentProver(job.backend, get_kernels(job.backend), Generators(job.backend))
+    for _ in _in_threads(job, prover, work, missing, workers):
+        done += 1
+        progress("Proving", done * job.plan.size, job.plan.leaf_count)
+    return resumed
+
+
+def _in_threads(
+    job: _Job, prover: ArgumentProver, work: Path, batches: list[int], workers: int
+) -> Iterator[None]:
+    """Prove `batches`, at most `workers` at once; the first failure stops the rest."""
+
+    def prove_one(batch: int) -> None:
+        _store_proof(work / _batch_name(batch), prover.prove(job.instance(batch), job.witness(batch)))
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        futures = [pool.submit(prove_one, batch) for batch in batches]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _batch_name(batch: int) -> str:
+    return f"{batch:06d}.narg"
+
+
+def _is_finished(job: _Job, work: Path, batch: int) -> bool:
+    path = work / _batch_name(batch)
+    return path.is_file() and path.stat().st_size == job.shape.proof_bytes
+
+
+def _store_proof(path: Path, proof: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(proof)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise PublicationError(f"cannot write {path}: {error.strerror}") from error
+
+
+def document_name(attestation: Attestation, preferred: str, data: bytes, claim_name: str) -> str:
+    """The name under which a document stands in the bundle: the preferred one if it is free or the same."""
+    digest = hashlib.sha256(data).digest()
+    for entry in attestation.files:
+        if entry.name == preferred and entry.sha256 != digest:
+            stem, _, suffix = preferred.rpartition(".")
+            return f"{stem}-{claim_name}.{suffix}"
+    return preferred
+
+
+def publish_claim(
+    bundle: Path,
+    attestation: Attestation,
+    claim: Claim,
+    documents: dict[str, bytes],
+    proofs: dict[str, Path],
+    issuer: Issuer,
+) -> Attestation:
+    """Put a claim into the bundle, in one step; a claim of the same name goes, others stay."""
+    others = [other for other in attestation.claims if other.name != claim.name]
+    replaced = [other for other in attestation.claims if other.name == claim.name]
+    obsolete = {name for other in replaced for name in other.file_names if name.startswith(PROOF_FOLDER)}
+    kept = [
+        entry for entry in attestation.files if entry.name not in obsolete | documents.keys() | proofs.keys()
+    ]
+    with publish_folder(bundle, replaceable=is_bundle) as folder:
+        for entry in kept:
+            _take_over(bundle, folder, entry)
+        for name, data in documents.items():
+            (folder / name).write_bytes(data)
+        (folder / PROOF_FOLDER).mkdir(exist_ok=True)
+        for name, source in proofs.items():
+            shutil.copyfile(source, folder / name)
+        files = [*kept, *(describe_file(folder, name) for name in (*documents, *proofs))]
+        return write_attestation(folder, attestation.book, files, [*others, claim], issuer)
+
+
+def _take_over(bundle: Path, folder: Path, entry: BundleFile) -> None:
+    """Bring an unchanged file into the new folder, and make sure that it is what was attested."""
+    target = folder / entry.name
+    target.parent.mkdir(exist_ok=True)
+    shutil.copyfile(bundle / entry.name, target)
+    if describe_file(folder, entry.name) != entry:
+        raise ProverError(f"{bundle / entry.name} is not the file that was attested; seal the book again")
