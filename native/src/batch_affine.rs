@@ -8,11 +8,12 @@
 //! y3    = slope (x1 - x3) - y1
 //! ```
 //!
-//! The denominators d_0..d_{n-1} of a batch are inverted together (Montgomery's trick): with the suffix
-//! products s_i = d_i d_{i+1} .. d_{n-1} and v_0 = 1/s_0, step i gives 1/d_i = v_i s_{i+1} and
-//! v_{i+1} = v_i d_i. An addition so costs 5 multiplications and a squaring. Cases without a denominator
-//! (an identity among the operands, or opposite operands) take d_i = 1 and are decided again in the
-//! second pass.
+//! The denominators d_0..d_{n-1} of a batch are inverted together (Montgomery's trick), even and odd
+//! positions in a chain each, so that a processor finds two independent multiplications at any time. With
+//! the suffix products s_i = d_i d_{i+2} d_{i+4} .. and v_i = 1/s_i, step i gives 1/d_i = v_i s_{i+2} and
+//! v_{i+2} = v_i d_i. An addition so costs 5 multiplications and a squaring. Sums without a slope (an
+//! identity among the operands, or opposite operands) take d_i = 1 and are decided again in the second
+//! pass.
 
 use crate::field::Fp;
 use crate::point::AffinePoint;
@@ -23,12 +24,13 @@ const BATCH: usize = 1024;
 
 /// Pairs of points, addressed by position, whose sums are wanted.
 ///
-/// Positions are read in any order and stored in ascending order. `store(i)` must not change what
-/// `operands(j)` returns for any `j > i`.
+/// Positions are read in any order and stored in ascending order. Storing the sum at a position must not
+/// change the operands of a later one.
 pub trait Pairs {
     fn count(&self) -> usize;
     fn operands(&self, position: usize) -> (&AffinePoint, &AffinePoint);
-    fn store(&mut self, position: usize, sum: AffinePoint);
+    /// Where the sum goes.
+    fn target(&mut self, position: usize) -> &mut AffinePoint;
 }
 
 /// Scratch space for batches, reused between them.
@@ -50,65 +52,127 @@ impl BatchAdder {
         }
     }
 
-    #[inline(always)]
     fn add_batch(&mut self, pairs: &mut impl Pairs, start: usize, stop: usize) {
         let length = stop - start;
         self.denominators.resize(length, Fp::ONE);
-        self.suffix_products.resize(length + 1, Fp::ONE);
-        let denominators = &mut self.denominators[..length];
-        let suffix_products = &mut self.suffix_products[..=length];
-
-        let mut product = Fp::ONE;
-        suffix_products[length] = product;
+        self.suffix_products.resize(length + 2, Fp::ONE);
+        self.suffix_products[length..].fill(Fp::ONE);
         for i in (0..length).rev() {
             let (left, right) = pairs.operands(start + i);
-            let denominator = slope_denominator(left, right);
-            product = product.mul(&denominator);
-            denominators[i] = denominator;
-            suffix_products[i] = product;
+            set_slope_denominator(&mut self.denominators[i], left, right);
+            let (product, rest) = self.suffix_products[i..].split_at_mut(1);
+            product[0].set_product(&rest[1], &self.denominators[i]);
         }
-        let mut inverse = product.inverse();
-        for i in 0..length {
-            let (left, right) = pairs.operands(start + i);
-            let sum = sum_with_inverse(left, right, &inverse.mul(&suffix_products[i + 1]));
-            inverse = inverse.mul(&denominators[i]);
-            pairs.store(start + i, sum);
+        // 1/s_0 and 1/s_1 from one inversion.
+        let [even, odd] = [self.suffix_products[0], self.suffix_products[1]];
+        let inverse = even.mul(&odd).inverse();
+        let mut inverses = [inverse.mul(&odd), inverse.mul(&even)];
+        for i in (0..length - 1).step_by(2) {
+            self.finish(pairs, start, i, &mut inverses);
+        }
+        if length % 2 == 1 {
+            let [mut last, _] = inverses.map(|inverse| [inverse]);
+            self.finish(pairs, start, length - 1, &mut last);
+        }
+    }
+
+    /// The sums at the positions `i..i + LANES`, step by step side by side.
+    #[inline(always)]
+    fn finish<const LANES: usize>(
+        &self,
+        pairs: &mut impl Pairs,
+        start: usize,
+        i: usize,
+        inverses: &mut [Fp; LANES],
+    ) {
+        let mut slopes = [Fp::ZERO; LANES];
+        for lane in 0..LANES {
+            slopes[lane].set_product(&inverses[lane], &self.suffix_products[i + lane + 2]);
+        }
+        for (lane, inverse) in inverses.iter_mut().enumerate() {
+            inverse.multiply_by(&self.denominators[i + lane]);
+        }
+        let operands: [_; LANES] = std::array::from_fn(|lane| pairs.operands(start + i + lane));
+        let mut numerators = [Fp::ZERO; LANES];
+        let mut sums = [Sum::OnSlope; LANES];
+        for lane in 0..LANES {
+            sums[lane] = set_slope_numerator(&mut numerators[lane], operands[lane]);
+        }
+        for lane in 0..LANES {
+            slopes[lane].multiply_by(&numerators[lane]);
+        }
+        let mut abscissas = [Fp::ZERO; LANES];
+        for lane in 0..LANES {
+            abscissas[lane].set_square(&slopes[lane]);
+        }
+        for lane in 0..LANES {
+            let (left, right) = operands[lane];
+            abscissas[lane].subtract(&left.x);
+            abscissas[lane].subtract(&right.x);
+            numerators[lane].set_difference(&left.x, &abscissas[lane]);
+        }
+        for lane in 0..LANES {
+            slopes[lane].multiply_by(&numerators[lane]);
+        }
+        for lane in 0..LANES {
+            let (left, right) = operands[lane];
+            slopes[lane].subtract(&left.y);
+            (abscissas[lane], slopes[lane]) = match sums[lane] {
+                Sum::OnSlope => continue,
+                Sum::Left => (left.x, left.y),
+                Sum::Right => (right.x, right.y),
+                Sum::Identity => (Fp::ZERO, Fp::ZERO),
+            };
+        }
+        for lane in 0..LANES {
+            let target = pairs.target(start + i + lane);
+            target.x = abscissas[lane];
+            target.y = slopes[lane];
         }
     }
 }
 
 /// x2 - x1, or 2 y1 for a doubling, or 1 where no slope exists. Never zero: no point of E has y = 0.
 #[inline(always)]
-fn slope_denominator(left: &AffinePoint, right: &AffinePoint) -> Fp {
+fn set_slope_denominator(denominator: &mut Fp, left: &AffinePoint, right: &AffinePoint) {
     if left.is_identity() || right.is_identity() {
-        return Fp::ONE;
+        *denominator = Fp::ONE;
+    } else if !left.x.equals(&right.x) {
+        denominator.set_difference(&right.x, &left.x);
+    } else if left.y.equals(&right.y) {
+        denominator.set_double(&left.y);
+    } else {
+        *denominator = Fp::ONE;
     }
-    if left.x != right.x {
-        return right.x.sub(&left.x);
-    }
-    if left.y == right.y { left.y.add(&left.y) } else { Fp::ONE }
 }
 
-/// The sum, given the inverse of `slope_denominator`.
+/// What a sum is.
+#[derive(Clone, Copy)]
+enum Sum {
+    OnSlope,
+    Left,
+    Right,
+    Identity,
+}
+
+/// y2 - y1, or 3 x1^2 for a doubling; left alone where no slope exists.
 #[inline(always)]
-fn sum_with_inverse(left: &AffinePoint, right: &AffinePoint, inverse: &Fp) -> AffinePoint {
+fn set_slope_numerator(numerator: &mut Fp, (left, right): (&AffinePoint, &AffinePoint)) -> Sum {
     if left.is_identity() {
-        return *right;
+        return Sum::Right;
     }
     if right.is_identity() {
-        return *left;
+        return Sum::Left;
     }
-    let numerator = if left.x != right.x {
-        right.y.sub(&left.y)
-    } else if left.y == right.y {
-        left.x.square().triple()
+    if !left.x.equals(&right.x) {
+        numerator.set_difference(&right.y, &left.y);
+    } else if left.y.equals(&right.y) {
+        numerator.set_square(&left.x);
+        numerator.triple();
     } else {
-        return AffinePoint::IDENTITY;
-    };
-    let slope = numerator.mul(inverse);
-    let x = slope.square().sub(&left.x).sub(&right.x);
-    let y = slope.mul(&left.x.sub(&x)).sub(&left.y);
-    AffinePoint { x, y }
+        return Sum::Identity;
+    }
+    Sum::OnSlope
 }
 
 /// `accumulators[i] += addends[i]`.
@@ -128,8 +192,8 @@ impl Pairs for Accumulate<'_> {
     }
 
     #[inline(always)]
-    fn store(&mut self, position: usize, sum: AffinePoint) {
-        self.accumulators[position] = sum;
+    fn target(&mut self, position: usize) -> &mut AffinePoint {
+        &mut self.accumulators[position]
     }
 }
 
@@ -147,8 +211,8 @@ impl Pairs for Double<'_> {
     }
 
     #[inline(always)]
-    fn store(&mut self, position: usize, sum: AffinePoint) {
-        self.0[position] = sum;
+    fn target(&mut self, position: usize) -> &mut AffinePoint {
+        &mut self.0[position]
     }
 }
 
@@ -169,8 +233,8 @@ impl Pairs for Siblings<'_> {
     }
 
     #[inline(always)]
-    fn store(&mut self, position: usize, sum: AffinePoint) {
-        self.sums[position] = sum;
+    fn target(&mut self, position: usize) -> &mut AffinePoint {
+        &mut self.sums[position]
     }
 }
 
@@ -194,8 +258,31 @@ impl Pairs for Indexed<'_> {
     }
 
     #[inline(always)]
-    fn store(&mut self, position: usize, sum: AffinePoint) {
-        self.points[self.entries[position].0 as usize] = sum;
+    fn target(&mut self, position: usize) -> &mut AffinePoint {
+        &mut self.points[self.entries[position].0 as usize]
+    }
+}
+
+/// Fills each row of `table` (`row` points; the last row may be shorter) with the multiples 1, 2, 3, .. of
+/// its base: from the first `known` multiples the next `known` follow in one batch,
+/// `(known + i) B = known B + i B`.
+pub fn fill_multiples(table: &mut [AffinePoint], row: usize, bases: &[AffinePoint]) {
+    let mut adder = BatchAdder::default();
+    let mut entries = Vec::new();
+    for (multiples, base) in table.chunks_mut(row).zip(bases) {
+        multiples[0] = *base;
+    }
+    let mut known = 1;
+    while known < row {
+        entries.clear();
+        for start in (0..table.len()).step_by(row) {
+            let length = row.min(table.len() - start);
+            for i in 0..known.min(length.saturating_sub(known)) {
+                entries.push(((start + known + i) as u32, (start + known - 1) as u32, (start + i) as u32));
+            }
+        }
+        adder.add(&mut Indexed { points: table, entries: &entries });
+        known *= 2;
     }
 }
 

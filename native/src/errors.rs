@@ -84,5 +84,5 @@ pub fn require_equal_lengths(left: usize, right: usize) -> Result<(), KernelErro
 
 /// Half of an even length.
 pub fn require_even(length: usize) -> Result<usize, KernelError> {
-    if length % 2 == 0 { Ok(length / 2) } else { Err(KernelError::OddLength { length }) }
+    if length.is_multiple_of(2) { Ok(length / 2) } else { Err(KernelError::OddLength { length }) }
 }

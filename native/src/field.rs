@@ -47,32 +47,73 @@ impl Fp {
 
     #[inline(always)]
     pub fn is_zero(&self) -> bool {
-        self.0.l == [0; 6]
+        self.0.l.iter().fold(0, |bits, limb| bits | limb) == 0
     }
 
+    /// Whether the elements are equal; usually decided by the first limb.
     #[inline(always)]
-    pub fn add(&self, other: &Self) -> Self {
-        Self(output_of!(blst::blst_fp_add, &self.0, &other.0))
+    pub fn equals(&self, other: &Self) -> bool {
+        self.0.l[0] == other.0.l[0] && self.0.l == other.0.l
     }
 
+    // The innermost loops write results to where they stay: a copy made of a value that blst has just
+    // written in 8-byte words costs a stall, because wider loads wait for all of them.
+
+    /// `*self = left * right`.
     #[inline(always)]
-    pub fn sub(&self, other: &Self) -> Self {
-        Self(output_of!(blst::blst_fp_sub, &self.0, &other.0))
+    pub fn set_product(&mut self, left: &Self, right: &Self) {
+        // SAFETY: writes one field element, reads two; all pointers come from live references.
+        unsafe { blst::blst_fp_mul(&mut self.0, &left.0, &right.0) };
+    }
+
+    /// `*self *= factor`.
+    #[inline(always)]
+    pub fn multiply_by(&mut self, factor: &Self) {
+        let output: *mut blst_fp = &mut self.0;
+        // SAFETY: writes one field element, reads two; blst allows the output to be an input.
+        unsafe { blst::blst_fp_mul(output, output, &factor.0) };
+    }
+
+    /// `*self = left - right`.
+    #[inline(always)]
+    pub fn set_difference(&mut self, left: &Self, right: &Self) {
+        // SAFETY: writes one field element, reads two; all pointers come from live references.
+        unsafe { blst::blst_fp_sub(&mut self.0, &left.0, &right.0) };
+    }
+
+    /// `*self -= other`.
+    #[inline(always)]
+    pub fn subtract(&mut self, other: &Self) {
+        let output: *mut blst_fp = &mut self.0;
+        // SAFETY: writes one field element, reads two; blst allows the output to be an input.
+        unsafe { blst::blst_fp_sub(output, output, &other.0) };
+    }
+
+    /// `*self = 2 value`.
+    #[inline(always)]
+    pub fn set_double(&mut self, value: &Self) {
+        // SAFETY: writes one field element, reads one (twice); both pointers come from live references.
+        unsafe { blst::blst_fp_add(&mut self.0, &value.0, &value.0) };
+    }
+
+    /// `*self *= 3`.
+    #[inline(always)]
+    pub fn triple(&mut self) {
+        let output: *mut blst_fp = &mut self.0;
+        // SAFETY: writes one field element, reads one; blst allows the output to be the input.
+        unsafe { blst::blst_fp_mul_by_3(output, output) };
+    }
+
+    /// `*self = root * root`.
+    #[inline(always)]
+    pub fn set_square(&mut self, root: &Self) {
+        // SAFETY: writes one field element, reads one; both pointers come from live references.
+        unsafe { blst::blst_fp_sqr(&mut self.0, &root.0) };
     }
 
     #[inline(always)]
     pub fn mul(&self, other: &Self) -> Self {
         Self(output_of!(blst::blst_fp_mul, &self.0, &other.0))
-    }
-
-    #[inline(always)]
-    pub fn square(&self) -> Self {
-        Self(output_of!(blst::blst_fp_sqr, &self.0))
-    }
-
-    #[inline(always)]
-    pub fn triple(&self) -> Self {
-        Self(output_of!(blst::blst_fp_mul_by_3, &self.0))
     }
 
     #[inline(always)]

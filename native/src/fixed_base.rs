@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::batch_affine::{BatchAdder, Indexed, SegmentedSum};
+use crate::batch_affine::{SegmentedSum, fill_multiples};
 use crate::digits::SignedWindows;
 use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::Fr;
@@ -262,33 +262,34 @@ fn build_table(generator: &AffinePoint, windows: SignedWindows) -> Vec<AffinePoi
             .collect();
     let bases = JacobianPoint::batch_to_affine(&bases);
     let row = windows.max_digit() as usize;
-    let mut table = vec![AffinePoint::IDENTITY; table_length(windows)];
+    let mut table = Vec::with_capacity(table_length(windows));
+    prefer_huge_pages(&mut table);
+    table.resize(table_length(windows), AffinePoint::IDENTITY);
     fill_chunks(&mut table, row * (BUILD_CHUNK / row).max(1), |offset, part| {
         fill_multiples(part, row, &bases[offset / row..]);
     });
     table
 }
 
-/// Fills each row of `part` with the multiples 1, 2, 3, .. of its base: from the first `known` multiples
-/// the next `known` follow in one batch, `(known + i) B = known B + i B`.
-fn fill_multiples(part: &mut [AffinePoint], row: usize, bases: &[AffinePoint]) {
-    let mut adder = BatchAdder::default();
-    let mut entries = Vec::new();
-    for (multiples, base) in part.chunks_mut(row).zip(bases) {
-        multiples[0] = *base;
-    }
-    let mut known = 1;
-    while known < row {
-        entries.clear();
-        for start in (0..part.len()).step_by(row) {
-            let length = row.min(part.len() - start);
-            for i in 0..known.min(length.saturating_sub(known)) {
-                entries.push(((start + known + i) as u32, (start + known - 1) as u32, (start + i) as u32));
+/// Asks for huge pages behind a large table that has not been written yet: entries are read at random,
+/// and with small pages most reads would miss the address translation caches too.
+fn prefer_huge_pages(table: &mut Vec<AffinePoint>) {
+    #[cfg(target_os = "linux")]
+    {
+        const HUGE_PAGE: usize = 1 << 21;
+        let start = table.as_mut_ptr().addr().next_multiple_of(HUGE_PAGE);
+        let end = table.as_mut_ptr().addr() + table.capacity() * size_of::<AffinePoint>();
+        if start + HUGE_PAGE <= end {
+            // SAFETY: the range lies inside the allocation of the table; the advice changes no contents,
+            // and where it is refused nothing is lost.
+            unsafe {
+                let range = table.as_mut_ptr().cast::<libc::c_void>().with_addr(start);
+                libc::madvise(range, end - start, libc::MADV_HUGEPAGE);
             }
         }
-        adder.add(&mut Indexed { points: part, entries: &entries });
-        known *= 2;
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = table;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::batch_affine::SegmentedSum;
+use crate::batch_affine::{Accumulate, BatchAdder, SegmentedSum};
 use crate::digits::SignedWindows;
 use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::{Fr, bit_length};
@@ -13,8 +13,10 @@ use crate::multiply::straus;
 use crate::parallel::{map_ranges, thread_count};
 use crate::point::{AffinePoint, JacobianPoint};
 
-/// Up to this many points Straus's method in Jacobian coordinates is faster.
-const SHORT: usize = 24;
+/// Up to this many points tables of multiples (Straus) take fewer additions than buckets.
+const SHORT: usize = 100;
+/// Windows are treated together until they have this many digits: fuller batches.
+const GROUP_DIGITS: usize = 1 << 14;
 /// How many gathered points ahead memory is asked for.
 const PREFETCH_DISTANCE: usize = 12;
 /// Marks a negated point in a list of positions.
@@ -32,7 +34,7 @@ pub fn multi_scalar_multiply(points: &[AffinePoint], scalars: &[Fr]) -> Result<A
         return Ok(AffinePoint::IDENTITY);
     }
     if points.len() <= SHORT {
-        return Ok(straus(points, &limbs, SignedWindows::new(4, bits)).to_affine());
+        return Ok(straus(points, &limbs, bits).to_affine());
     }
     Ok(pippenger(points, &limbs, bits).to_affine())
 }
@@ -46,117 +48,135 @@ fn window_width(points: usize, bits: u32) -> u32 {
     (2..=20).min_by_key(|&width| cost(width)).unwrap_or(2)
 }
 
-/// All windows, each over pieces of the points where there are more threads than windows.
+/// Groups of windows, each over pieces of the points where there are more threads than windows.
 fn pippenger(points: &[AffinePoint], limbs: &[[u64; 4]], bits: u32) -> JacobianPoint {
     let windows = SignedWindows::new(window_width(points.len(), bits), bits);
     let count = windows.count() as usize;
-    let pieces = thread_count().div_ceil(count);
+    let threads = thread_count();
+    let pieces = threads.div_ceil(count);
     let piece_length = points.len().div_ceil(pieces);
-    let sums = map_ranges(count * pieces, 1, |task| {
-        let (window, piece) = (task.start / pieces, task.start % pieces);
+    let group = (GROUP_DIGITS / points.len()).clamp(1, count.div_ceil(threads).max(1));
+    let groups = count.div_ceil(group);
+    let sums = map_ranges(pieces * groups, 1, |task| {
+        let (piece, group_index) = (task.start / groups, task.start % groups);
         let start = (piece * piece_length).min(points.len());
         let range = start..(start + piece_length).min(points.len());
-        window_sum(&points[range.clone()], &limbs[range], windows, window as u32)
+        let first = group_index * group;
+        window_sums(&points[range.clone()], &limbs[range], windows, first..(first + group).min(count))
     });
-    sums.chunks(pieces).rev().fold(JacobianPoint::IDENTITY, |total, window| {
-        window.iter().fold(total.double_times(windows.width()), |sum, part| sum.add(part))
+    // The lists follow each other piece by piece, each from the lowest window to the highest.
+    let sums = sums.concat();
+    (0..count).rev().fold(JacobianPoint::IDENTITY, |total, window| {
+        let total = total.double_times(windows.width());
+        sums.iter().skip(window).step_by(count).fold(total, |total, sum| total.add(sum))
     })
 }
 
-/// `sum_i d_i P_i` with the digits d_i of one window.
-fn window_sum(
+/// For each window `j` of a group `sum_i d_{i,j} P_i`.
+fn window_sums(
     points: &[AffinePoint],
     limbs: &[[u64; 4]],
     windows: SignedWindows,
-    window: u32,
-) -> JacobianPoint {
-    let (positions, bounds) = sort_by_bucket(limbs, windows, window);
+    group: Range<usize>,
+) -> Vec<JacobianPoint> {
+    let size = windows.max_digit() as usize + 1;
     let mut sums = SegmentedSum::default();
-    // Bucket 0 is left out of the sort and stays empty.
-    let mut buckets = Vec::with_capacity(bounds.len() + 1);
-    buckets.push(AffinePoint::IDENTITY);
-    for bucket in bounds {
-        for i in bucket {
-            if let Some(&ahead) = positions.get(i + PREFETCH_DISTANCE) {
-                points[(ahead & !NEGATIVE) as usize].prefetch();
+    let mut buckets = Vec::with_capacity(size * group.len());
+    for window in group {
+        let (positions, bounds) = sort_by_bucket(limbs, windows, window as u32);
+        for bucket in bounds {
+            for i in bucket {
+                if let Some(&ahead) = positions.get(i + PREFETCH_DISTANCE) {
+                    points[(ahead & !NEGATIVE) as usize].prefetch();
+                }
+                let position = positions[i];
+                sums.push(points[(position & !NEGATIVE) as usize].negate_if(position & NEGATIVE != 0));
             }
-            let position = positions[i];
-            sums.push(points[(position & !NEGATIVE) as usize].negate_if(position & NEGATIVE != 0));
-        }
-        sums.close_segment();
-        if sums.pending() >= SegmentedSum::CAPACITY {
-            sums.reduce(|sum| buckets.push(sum));
+            sums.close_segment();
+            if sums.pending() >= SegmentedSum::CAPACITY {
+                sums.reduce(|sum| buckets.push(sum));
+            }
         }
     }
     sums.reduce(|sum| buckets.push(sum));
-    weighted_sum(&buckets)
+    weighted_sums(&buckets, size)
 }
 
 /// Positions of the points with a non-zero digit, ordered by its absolute value b (a counting sort), and
-/// for b = 1, 2, .. where in that order its positions are.
+/// for b = 0 (an empty range), 1, 2, .. where in that order its positions are.
 fn sort_by_bucket(limbs: &[[u64; 4]], windows: SignedWindows, window: u32) -> (Vec<u32>, Vec<Range<usize>>) {
     let digits: Vec<i32> = limbs.iter().map(|scalar| windows.digit(scalar, window)).collect();
-    let largest = digits.iter().map(|digit| digit.unsigned_abs()).max().unwrap_or(0) as usize;
-    let mut lengths = vec![0usize; largest + 1];
-    for digit in &digits {
+    let mut lengths = vec![0usize; windows.max_digit() as usize + 1];
+    for digit in digits.iter().filter(|&&digit| digit != 0) {
         lengths[digit.unsigned_abs() as usize] += 1;
     }
-    let mut bounds = Vec::with_capacity(largest);
     let mut next = 0;
-    for length in &lengths[1..] {
-        bounds.push(next..next + length);
-        next += length;
-    }
+    let bounds: Vec<_> = lengths
+        .iter()
+        .map(|length| {
+            next += length;
+            next - length..next
+        })
+        .collect();
     let mut positions = vec![0; next];
     let mut cursors: Vec<usize> = bounds.iter().map(|range| range.start).collect();
-    for (i, digit) in digits.iter().enumerate() {
-        if let Some(bucket) = (digit.unsigned_abs() as usize).checked_sub(1) {
-            positions[cursors[bucket]] = i as u32 | if *digit < 0 { NEGATIVE } else { 0 };
-            cursors[bucket] += 1;
-        }
+    for (i, &digit) in digits.iter().enumerate().filter(|&(_, &digit)| digit != 0) {
+        let cursor = &mut cursors[digit.unsigned_abs() as usize];
+        positions[*cursor] = i as u32 | if digit < 0 { NEGATIVE } else { 0 };
+        *cursor += 1;
     }
     (positions, bounds)
 }
 
-/// `sum_b b S_b`.
+/// `sum_b b S_b`, b from 0, for each list of `size` buckets.
 ///
-/// With `b = h m + l`, m a power of two near the square root, that is `m sum_h h R_h + sum_l l C_l` for the
-/// row sums `R_h = sum_l S_{hm+l}` and column sums `C_l = sum_h S_{hm+l}`, which are batches of affine
-/// additions; only the two short sums that remain are sequential.
-fn weighted_sum(buckets: &[AffinePoint]) -> JacobianPoint {
-    let log = usize::BITS - buckets.len().leading_zeros();
-    let shift = log / 2;
+/// With `b = h m + l`, m a power of two near the square root of the size, that is
+/// `m sum_h h R_h + sum_l l C_l` for the row sums `R_h = sum_l S_{hm+l}` and the column sums
+/// `C_l = sum_h S_{hm+l}`, which are batches of affine additions; two short weighted sums remain.
+fn weighted_sums(buckets: &[AffinePoint], size: usize) -> Vec<JacobianPoint> {
+    let shift = size.ilog2().div_ceil(2);
     let columns = 1 << shift;
+    let rows = size.div_ceil(columns);
+    // A list of row sums, then one of column sums, for each list of buckets; both padded to one length.
+    let length = rows.max(columns);
+    let mut lists = Vec::with_capacity(2 * length * (buckets.len() / size));
     let mut sums = SegmentedSum::default();
-    let mut rows = Vec::with_capacity(buckets.len() / columns + 1);
-    for row in buckets.chunks(columns) {
-        row.iter().for_each(|point| sums.push(*point));
-        sums.close_segment();
+    for list in buckets.chunks_exact(size) {
+        for row in 0..length {
+            let row = (row * columns).min(size)..((row + 1) * columns).min(size);
+            list[row].iter().for_each(|point| sums.push(*point));
+            sums.close_segment();
+        }
+        for column in 0..length {
+            let column =
+                list.iter().skip(column).step_by(columns).take(if column < columns { rows } else { 0 });
+            column.for_each(|point| sums.push(*point));
+            sums.close_segment();
+        }
         if sums.pending() >= SegmentedSum::CAPACITY {
-            sums.reduce(|sum| rows.push(sum));
+            sums.reduce(|sum| lists.push(sum));
         }
     }
-    sums.reduce(|sum| rows.push(sum));
-    let mut column_sums = Vec::with_capacity(columns);
-    for column in 0..columns {
-        buckets.iter().skip(column).step_by(columns).for_each(|point| sums.push(*point));
-        sums.close_segment();
-        if sums.pending() >= SegmentedSum::CAPACITY {
-            sums.reduce(|sum| column_sums.push(sum));
-        }
-    }
-    sums.reduce(|sum| column_sums.push(sum));
-    running_sum(&rows).double_times(shift).add(&running_sum(&column_sums))
+    sums.reduce(|sum| lists.push(sum));
+    let totals = running_sums(&lists, length);
+    let combine =
+        |pair: &[AffinePoint]| JacobianPoint::from(&pair[0]).double_times(shift).add_affine(&pair[1]);
+    totals.chunks_exact(2).map(combine).collect()
 }
 
-/// `sum_k k Q_k` as the sum of all suffix sums but the first.
-fn running_sum(points: &[AffinePoint]) -> JacobianPoint {
-    let start = (JacobianPoint::IDENTITY, JacobianPoint::IDENTITY);
-    let (total, _) = points.iter().skip(1).rev().fold(start, |(total, suffix), point| {
-        let suffix = suffix.add_affine(point);
-        (total.add(&suffix), suffix)
-    });
-    total
+/// `sum_k k Q_k`, k from 0, for each list of `length` points: the sum of all suffix sums but the first, all
+/// lists in step.
+fn running_sums(lists: &[AffinePoint], length: usize) -> Vec<AffinePoint> {
+    let count = lists.len() / length;
+    let mut adder = BatchAdder::default();
+    let mut suffixes = vec![AffinePoint::IDENTITY; count];
+    let mut totals = suffixes.clone();
+    for k in (1..length).rev() {
+        let addends: Vec<_> = lists.iter().skip(k).step_by(length).copied().collect();
+        adder.add(&mut Accumulate { accumulators: &mut suffixes, addends: &addends });
+        adder.add(&mut Accumulate { accumulators: &mut totals, addends: &suffixes });
+    }
+    totals
 }
 
 /// blst's own Pippenger on one thread, for comparison; it has no say in any result of this crate.

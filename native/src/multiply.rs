@@ -1,9 +1,9 @@
 //! Variable-base multiplication of vectors of points, correct for every point of E.
 //!
 //! Long vectors: all points walk through doublings and additions in step, so that every step is one batch
-//! of affine additions. Short vectors: Jacobian coordinates, one point after the other.
+//! of affine additions. Short vectors: one point after the other, doublings in Jacobian coordinates.
 
-use crate::batch_affine::{Accumulate, BatchAdder, Double, SegmentedSum, Siblings};
+use crate::batch_affine::{Accumulate, BatchAdder, Double, SegmentedSum, Siblings, fill_multiples};
 use crate::digits::SignedWindows;
 use crate::errors::{KernelError, require_equal_lengths, require_even};
 use crate::field::{Fr, bit_length};
@@ -125,13 +125,13 @@ fn multiply_chunk(
     bits: u32,
     output: &mut [AffinePoint],
 ) {
-    let windows = SignedWindows::new(WINDOW, bits);
     if points.len() <= SHORT {
         for (i, (result, point)) in output.iter_mut().zip(points).enumerate() {
-            *result = straus(&[*point], &[factor(i)], windows).to_affine();
+            *result = straus(&[*point], &[factor(i)], bits).to_affine();
         }
         return;
     }
+    let windows = SignedWindows::new(WINDOW, bits);
     let tables = multiples_in_step(points);
     let mut adder = BatchAdder::default();
     let mut addends = vec![AffinePoint::IDENTITY; points.len()];
@@ -169,27 +169,28 @@ fn multiples_in_step(points: &[AffinePoint]) -> Vec<Vec<AffinePoint>> {
     tables
 }
 
-/// `sum_i factors_i * points_i` with shared doublings (Straus), in Jacobian coordinates: for a few points.
-pub fn straus(points: &[AffinePoint], factors: &[[u64; 4]], windows: SignedWindows) -> JacobianPoint {
-    let tables: Vec<Vec<JacobianPoint>> = points
-        .iter()
-        .map(|point| {
-            let first = JacobianPoint::from(point);
-            std::iter::successors(Some(first), |previous| Some(previous.add_affine(point)))
-                .take(windows.max_digit() as usize)
-                .collect()
-        })
-        .collect();
-    (0..windows.count()).rev().fold(JacobianPoint::IDENTITY, |sum, window| {
-        let mut sum = sum.double_times(windows.width());
-        for (table, factor) in tables.iter().zip(factors) {
+/// `sum_i factors_i * points_i` with shared doublings (Straus), for factors of at most `bits` bits.
+pub fn straus(points: &[AffinePoint], factors: &[[u64; 4]], bits: u32) -> JacobianPoint {
+    let windows = SignedWindows::new(WINDOW, bits);
+    let row = windows.max_digit() as usize;
+    let mut table = vec![AffinePoint::IDENTITY; row * points.len()];
+    fill_multiples(&mut table, row, points);
+    let mut sums = SegmentedSum::default();
+    let mut window_sums = Vec::with_capacity(windows.count() as usize);
+    for window in (0..windows.count()).rev() {
+        for (multiples, factor) in table.chunks_exact(row).zip(factors) {
             let digit = windows.digit(factor, window);
             if let Some(multiple) = (digit.unsigned_abs() as usize).checked_sub(1) {
-                sum = sum.add(&table[multiple].negate_if(digit < 0));
+                sums.push(multiples[multiple].negate_if(digit < 0));
             }
         }
-        sum
-    })
+        sums.close_segment();
+        if sums.pending() >= SegmentedSum::CAPACITY {
+            sums.reduce(|sum| window_sums.push(sum));
+        }
+    }
+    sums.reduce(|sum| window_sums.push(sum));
+    window_sums.iter().fold(JacobianPoint::IDENTITY, |total, sum| total.double_times(WINDOW).add_affine(sum))
 }
 
 #[cfg(test)]

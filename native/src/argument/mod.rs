@@ -1,0 +1,11 @@
+//! Kernels of the range argument's prover: everything that touches a whole table of bits or all positions
+//! of a batch (`primitives.kernels` describes the operations).
+
+pub mod account_sumcheck;
+pub mod bit_table;
+pub mod folded_table;
+pub mod gram;
+pub mod lazy_sums;
+pub mod positions;
+pub mod row_commitments;
+pub mod tensor;
