@@ -2,6 +2,56 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
 
-def demo() -> None:
-    """Placeholder until the demonstration lands."""
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from primitives.backends import get_backend
+from sealedbook.options import BackendOption, JsonOption
+from sealedbook.output import ExitCode, console, notes, print_json, reported_errors
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything the demonstration makes.")] = Path(
+        "out/demo"
+    ),
+    accounts: Annotated[
+        int | None,
+        typer.Option(
+            "--accounts",
+            min=16,
+            max=1_000_000,
+            help="Accounts to make up; 10,000 if not given (2,000 on the reference backend).",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides the made-up book.")] = 2026,
+    backend: BackendOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make up an exchange's book, seal it, verify it, check accounts, and try to cheat.
+
+    Every step says what it does and why, and shows the commands that do the same. The folder is made anew
+    by every run; a folder with anything else in it is left alone.
+    """
+    with reported_errors(as_json=as_json):
+        from sealedbook.demo.errors import DemoFailedError
+        from sealedbook.demo.run import default_accounts, run_demo, summary
+        from sealedbook.demo.scene import DemoOptions
+        from sealedbook.demo.stage import Stage
+
+        engine = get_backend(backend)
+        options = DemoOptions(out, accounts or default_accounts(engine), seed)
+        stage = Stage(Console(quiet=True), Console(quiet=True)) if as_json else Stage(console, notes)
+        try:
+            scene = run_demo(options, engine, stage)
+        except DemoFailedError as error:
+            if as_json:
+                print_json({"result": "failed", "detail": str(error), "exit_code": int(ExitCode.INTERNAL)})
+            else:
+                notes.print(f"\n[bold red]THE DEMONSTRATION FAILED[/]  {escape(str(error))}")
+            raise SystemExit(ExitCode.INTERNAL) from error
+        if as_json:
+            print_json(summary(scene))

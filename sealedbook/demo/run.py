@@ -1,0 +1,95 @@
+"""Running the demonstration from beginning to end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from primitives.backend import Backend
+from primitives.strict_json import Json
+from sealedbook.demo.scene import DemoOptions, Scene
+from sealedbook.demo.stage import Stage
+from sealedbook.demo.steps import STEPS
+from sealedbook.demo.workspace import Workspace
+
+DEFAULT_ACCOUNTS: Final = 10_000
+REFERENCE_ACCOUNTS: Final = 2_000
+"""What the reference backend does in about as long as people like to wait."""
+
+SUMMARY_FORMAT: Final = "sealedbook/demo/v1"
+
+
+def default_accounts(engine: Backend) -> int:
+    """How many accounts to make where nobody said."""
+    return DEFAULT_ACCOUNTS if engine.name == "native" else REFERENCE_ACCOUNTS
+
+
+def run_demo(options: DemoOptions, engine: Backend, stage: Stage) -> Scene:
+    """All steps, in order.
+
+    Raises `DemoFolderError` where the folder is not ours to fill, and `DemoFailedError` where a step does
+    not show what it says, above all where an attempt to cheat is not refused.
+    """
+    scene = Scene(options, Workspace.prepare(options.out), stage, engine)
+    _open(scene)
+    for number, step in enumerate(STEPS, start=1):
+        scene.perform(number, len(STEPS), step)
+    _farewell(scene)
+    return scene
+
+
+def summary(scene: Scene) -> dict[str, Json]:
+    """What happened, for programs."""
+    book = scene.verified.attestation.book
+    return {
+        "format": SUMMARY_FORMAT,
+        "result": "passed",
+        "backend": scene.engine.name,
+        "folder": str(scene.space.folder),
+        "seed": scene.options.seed,
+        "accounts": scene.options.accounts,
+        "leaf_count": book.leaf_count,
+        "book_digest": book.digest().hex(),
+        "seconds": {title: f"{seconds:.3f}" for title, seconds in scene.seconds.items()},
+        "checked_accounts": [opening.account for opening in scene.opened],
+        "refusals": [
+            {"attempt": refusal.attempt, "check": refusal.check, "detail": refusal.detail}
+            for refusal in scene.refusals
+        ],
+        "findings": [
+            {"subject": finding.subject, "text": finding.text, "level": finding.level.value}
+            for finding in scene.findings
+        ],
+    }
+
+
+def _open(scene: Scene) -> None:
+    options, stage = scene.options, scene.stage
+    stage.heading("sealedbook demo")
+    stage.say(
+        "An exchange seals its book, publishes it without showing it, and lets everybody check. "
+        "All it makes goes into one folder; the commands shown do the same by hand."
+    )
+    stage.blank()
+    pace = "" if scene.engine.name == "native" else (
+        f"; slow and readable, so {REFERENCE_ACCOUNTS:,} accounts unless you ask for more"
+    )  # fmt: skip
+    stage.facts(
+        [
+            ("Accounts", f"{options.accounts:,}, made up from seed {options.seed}"),
+            ("Backend", scene.engine.name + pace),
+            ("Folder", str(scene.space.folder)),
+        ]
+    )
+
+
+def _farewell(scene: Scene) -> None:
+    stage, total = scene.stage, sum(scene.seconds.values())
+    stage.blank()
+    stage.result(
+        f"PASSED {len(scene.checked)} accounts checked, {len(scene.refusals)} attempts to cheat refused, "
+        f"{total:.1f} s in all."
+    )
+    stage.say(
+        f"Everything is in {scene.space.folder}; run the demonstration again to make it anew. "
+        "To seal a book of your own, read README.md."
+    )

@@ -1,0 +1,77 @@
+"""The folder that a demonstration fills. It clears what an earlier run made, and nothing else.
+
+<out>/.sealedbook-demo     marker: this folder is ours
+<out>/accounts.csv assets.json market.json     the made-up export and the public prices
+<out>/book/ vault/ bundle/ openings/           what the steps make
+<out>/cheating/                                altered copies, one for every attempt
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from prover.secret_file import write_private
+from sealedbook.demo.errors import DemoFolderError
+
+MARKER_NAME: Final = ".sealedbook-demo"
+_MARKER: Final = b"A demonstration of sealedbook; `sealedbook demo` replaces what it made here.\n"
+
+
+class Workspace:
+    """Paths of one demonstration."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.accounts = folder / "accounts.csv"
+        self.assets = folder / "assets.json"
+        self.market = folder / "market.json"
+        self.book = folder / "book"
+        self.vault = folder / "vault"
+        self.bundle = folder / "bundle"
+        self.openings = folder / "openings"
+        self.cheating = folder / "cheating"
+
+    @property
+    def made(self) -> tuple[Path, ...]:
+        """Everything that a run makes."""
+        files = (self.accounts, self.assets, self.market)
+        return (*files, self.book, self.vault, self.bundle, self.openings, self.cheating)
+
+    @staticmethod
+    def prepare(folder: Path) -> Workspace:
+        """Make `folder`, or clear what an earlier demonstration made in it; other files stay.
+
+        Raises `DemoFolderError` where `folder` is a file, a link, or a folder with something in it that
+        is not of a demonstration. Nothing is removed then.
+        """
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise DemoFolderError(f"--out: {folder} is not a folder; choose another place")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        marker = folder / MARKER_NAME
+        if not _is_regular(marker, _MARKER):
+            if any(folder.iterdir()):
+                raise DemoFolderError(
+                    f"--out: {folder} holds something that is not of an earlier demonstration; "
+                    "it was left alone, choose another place"
+                )
+            write_private(marker, _MARKER)
+        space = Workspace(folder)
+        for path in space.made:
+            _remove(path)
+        space.openings.mkdir(mode=0o700)
+        space.cheating.mkdir(mode=0o700)
+        return space
+
+
+def _is_regular(path: Path, content: bytes) -> bool:
+    return not path.is_symlink() and path.is_file() and path.read_bytes()[: len(content) + 1] == content
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder; of a link only the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
