@@ -18,10 +18,13 @@ from primitives.errors import DecodingError
 MAX_JSON_BYTES: Final = 32 * 1024 * 1024
 """No document of this product is larger; a reader stops before parsing."""
 MAX_SAFE_INTEGER: Final = (1 << 53) - 1
+MAX_DEPTH: Final = 64
+"""Objects and arrays inside one another."""
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 _Parsed = TypeVar("_Parsed")
 
+_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _HEX: Final = re.compile(r"\A(?:[0-9a-f]{2})*\Z")
 
 
@@ -46,6 +49,7 @@ def parse_json(data: bytes) -> Json:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise JsonError("$", f"not UTF-8 at byte {error.start}") from error
+    _refuse_deep_nesting(text)
     try:
         value: Json = json.loads(
             text, object_pairs_hook=_no_duplicates, parse_float=_no_float, parse_constant=_no_float,
@@ -54,8 +58,6 @@ def parse_json(data: bytes) -> Json:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise JsonError("$", f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
-    except RecursionError as error:
-        raise JsonError("$", "nested too deeply") from error
     except UnicodeEncodeError as error:
         raise JsonError("$", "text holds an unpaired surrogate") from error
     return value
@@ -66,7 +68,7 @@ def parse_canonical_json(data: bytes) -> Json:
     value = parse_json(data)
     try:
         canonical = canonical_json(value)
-    except (rfc8785.CanonicalizationError, RecursionError) as error:
+    except rfc8785.CanonicalizationError as error:
         raise JsonError("$", f"has no canonical form: {error}") from error
     if canonical != data:
         raise JsonError("$", "not in canonical form (RFC 8785): the file was reformatted or edited")
@@ -178,6 +180,18 @@ def _kind(value: Json) -> str:
         return "null"
     names = {bool: "true/false", int: "a number", str: "text", list: "an array", dict: "an object"}
     return names[type(value)]
+
+
+def _refuse_deep_nesting(text: str) -> None:
+    """Before parsing: the parser recurses in C, and libraries raise Python's recursion limit beyond the stack."""
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise JsonError("$", f"nested more than {MAX_DEPTH} levels deep")
+        elif match[0] in "]}":
+            depth -= 1
 
 
 def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
