@@ -17,6 +17,7 @@ __all__ = [
     "CommitmentKey",
     "MalformedEncodingError",
     "PointVector",
+    "RowKernel",
     "ScalarVector",
     "__version__",
     "blst_pippenger",
@@ -87,6 +88,26 @@ class CommitmentKey:
         amounts: NDArray[np.int64],
         blindings: backend.ScalarVector,
     ) -> PointVector: ...
+
+_Limbs = tuple[NDArray[np.int64], NDArray[np.uint64]]
+_Matrix = tuple[NDArray[np.int64], NDArray[np.int32], _Limbs]
+
+@final
+class RowKernel:
+    """Rows of a statement, ready for batches of accounts; `primitives.native_rows` describes it."""
+
+    def __new__(
+        cls, positions: _Matrix, auxiliaries: _Matrix, constants: _Limbs, widths: Sequence[int]
+    ) -> RowKernel: ...
+    def evaluate(
+        self,
+        /,
+        row_offsets: NDArray[np.int64],
+        columns: NDArray[np.int32],
+        amounts: NDArray[np.int64],
+        auxiliaries_high: NDArray[np.int64],
+        auxiliaries_low: NDArray[np.uint64],
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]: ...
 
 def set_thread_count(count: int) -> None: ...
 def thread_count() -> int: ...

@@ -20,7 +20,7 @@ from primitives.errors import BackendUnavailableError, DecodingError
 THREADS_VARIABLE: Final = "SEALEDBOOK_THREADS"
 """Environment variable: number of threads of the kernels (a positive integer; default: all cores)."""
 
-_ABI_VERSION: Final = 1
+_ABI_VERSION: Final = 2
 _MAX_DOMAIN_LENGTH: Final = 255
 _GROUP_ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 

@@ -12,6 +12,7 @@ pub mod msm;
 pub mod multiply;
 pub mod parallel;
 pub mod point;
+pub mod rows;
 pub mod scalar;
 pub mod tree;
 

@@ -82,9 +82,10 @@ impl<V: Copy> Entries<V> {
     fn new(columns: &Columns, wide: &[i128], keep: impl Fn(i128) -> Option<V>) -> Self {
         let mut entries = Self { starts: vec![0], rows: Vec::new(), values: Vec::new() };
         for bounds in columns.starts.windows(2) {
-            for k in bounds[0] as usize..bounds[1] as usize {
-                if let Some(value) = keep(wide[k]) {
-                    entries.rows.push(columns.rows[k].unsigned_abs());
+            let range = bounds[0] as usize..bounds[1] as usize;
+            for (row, &value) in columns.rows[range.clone()].iter().zip(&wide[range]) {
+                if let Some(value) = keep(value) {
+                    entries.rows.push(row.unsigned_abs());
                     entries.values.push(value);
                 }
             }

@@ -3,6 +3,7 @@
 mod commitment_key;
 mod functions;
 mod point_vector;
+mod row_kernel;
 mod scalar_vector;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -77,5 +78,6 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<scalar_vector::ScalarVector>()?;
     module.add_class::<point_vector::PointVector>()?;
     module.add_class::<commitment_key::CommitmentKey>()?;
+    module.add_class::<row_kernel::RowKernel>()?;
     functions::register(module)
 }
