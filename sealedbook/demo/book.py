@@ -17,6 +17,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import Final
 
@@ -35,6 +36,22 @@ _RESERVE: Final = 0.10
 _ACCOUNTS_PER_MARKET_MAKER: Final = 400
 _SPOT_WEIGHTS: Final = {"BTC": 6, "ETH": 5, "SOL": 3, "XRP": 2, "DOGE": 2, "USDT": 6, "USDC": 3}
 _MARKET_MAKER_DEPOSIT: Final = {"USDT": 0.5, "USDC": 0.2, "BTC": 0.2, "ETH": 0.1}
+
+
+class Profile(Enum):
+    """What a customer does; the value is how many in a hundred do."""
+
+    EMPTY = 7
+    HOLDER = 45
+    BORROWER = 14
+    PERPETUALS = 23
+    OPTIONS = 8
+    BOTH = 3
+
+
+_ALWAYS_THERE: Final = (Profile.HOLDER, Profile.BORROWER, Profile.BOTH, Profile.EMPTY)
+"""Every book has one of each, however small it is; with this much money, so that nothing is cut to zero."""
+_ALWAYS_THERE_WEALTH: Final = 25_000.0
 
 Account = Mapping[int, int]
 """Base units by column; no zeros."""
@@ -109,14 +126,15 @@ class DemoBook:
 def make_book(account_count: int, seed: int) -> DemoBook:
     """A book of `account_count` accounts (16 to 1,000,000), decided by `seed` alone."""
     if not MINIMUM_ACCOUNTS <= account_count <= MAXIMUM_ACCOUNTS:
-        raise ValueError(
-            f"{account_count} accounts, from {MINIMUM_ACCOUNTS} to {MAXIMUM_ACCOUNTS} are possible"
-        )
+        raise ValueError(f"{account_count} accounts are not {MINIMUM_ACCOUNTS} to {MAXIMUM_ACCOUNTS}")
     draw = random.Random(seed)
     market = demo_market()
     desk = _Desk(market, draw)
     makers = max(1, account_count // _ACCOUNTS_PER_MARKET_MAKER)
-    accounts = [desk.customer() for _ in range(account_count - makers)]
+    accounts = [desk.customer(profile, _ALWAYS_THERE_WEALTH) for profile in _ALWAYS_THERE]
+    profiles, weights = list(Profile), [profile.value for profile in Profile]
+    for profile in draw.choices(profiles, weights, k=account_count - makers - len(accounts)):
+        accounts.append(desk.customer(profile, desk.wealth()))
     accounts += desk.market_makers(accounts, makers)
     ids = _account_ids(draw, account_count)
     draw.shuffle(accounts)
@@ -147,22 +165,21 @@ class _Desk:
         self._perpetuals = market.columns(Kind.PERPETUAL)
         self._options = market.columns(Kind.CALL, Kind.PUT)
 
-    def customer(self) -> Account:
-        """One customer: empty, holder, borrower, trader of perpetuals, of options, or of both."""
-        draw = self._draw
-        kind = draw.random()
-        if kind < 0.07:
+    def customer(self, profile: Profile, wealth: float) -> Account:
+        """One customer who deposited `wealth` USDT; traders of options at least 2,000."""
+        if profile is Profile.EMPTY:
             return {}
-        wealth = self._wealth(minimum=2_000.0 if kind >= 0.90 else 5.0)
+        if profile in (Profile.OPTIONS, Profile.BOTH):
+            wealth = max(wealth, 2_000.0)
         held = self._deposit(wealth)
-        if kind < 0.52:
+        if profile is Profile.HOLDER:
             return self._cut(held)
-        if kind < 0.66:
+        if profile is Profile.BORROWER:
             return self._cut(self._with_debt(held, wealth))
         risk: dict[int, float] = {}
-        if kind < 0.90 or kind >= 0.97:
+        if profile is not Profile.OPTIONS:
             risk |= self._perpetual_positions(wealth)
-        if kind >= 0.90:
+        if profile is not Profile.PERPETUALS:
             risk |= self._option_positions(wealth)
         return self._as_much_as_stands(held, risk, wealth)
 
@@ -178,12 +195,12 @@ class _Desk:
                     maker[column] = amount
         return [self._collateralised(maker) for maker in makers]
 
-    def _wealth(self, *, minimum: float) -> float:
+    def wealth(self) -> float:
         """What a customer deposited, in USDT: log-normal, with a Pareto tail."""
         draw = self._draw
         if draw.random() < 0.03:
             return min(60_000 * draw.paretovariate(1.15), 2e8)
-        return max(minimum, draw.lognormvariate(math.log(1_200), 1.6))
+        return max(5.0, draw.lognormvariate(math.log(1_200), 1.6))
 
     def _deposit(self, wealth: float) -> dict[int, float]:
         chosen = self._choose(_SPOT_WEIGHTS, self._draw.choices((1, 2, 3, 4), (40, 30, 20, 10))[0])

@@ -184,7 +184,7 @@ def _three_customers(made: DemoBook) -> list[tuple[str, str, Account]]:
     options = set(made.market.columns(Kind.CALL, Kind.PUT))
     perpetuals = set(made.market.columns(Kind.PERPETUAL))
     kinds: tuple[tuple[str, Callable[[Account], bool]], ...] = (
-        ("holds coins", lambda a: len(a) >= 2 and spot.issuperset(a) and min(a.values()) > 0),
+        ("holds coins", lambda a: bool(a) and spot.issuperset(a) and min(a.values()) > 0),
         ("has borrowed", lambda a: any(a.get(column, 0) < 0 for column in spot)),
         ("trades derivatives", lambda a: not options.isdisjoint(a) and not perpetuals.isdisjoint(a)),
     )
