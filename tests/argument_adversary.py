@@ -213,9 +213,7 @@ class ForeignRun(ProofRun):
         return opened_base(self._backend, self._instance, self.base, self.amount)
 
 
-def foreign(
-    place: str, base: int, amount: int, run_type: type[ProofRun] = ProofRun
-) -> type[ProofRun]:
+def foreign(place: str, base: int, amount: int, run_type: type[ProofRun] = ProofRun) -> type[ProofRun]:
     """`ForeignRun` over `run_type`, with its parameters."""
     return type("Foreign", (ForeignRun, run_type), {"place": place, "base": base, "amount": amount})
 

@@ -146,6 +146,15 @@ def case(
     )
 
 
+def whole_table(made: Case) -> list[int]:
+    """The bit table of a case, padding included: 2^n zeros and ones."""
+    shape = made.instance.shape
+    table = np.zeros((1 << shape.account_variables, shape.padded_bits), np.int64)
+    bits = np.unpackbits(made.witness.bits, axis=1, count=shape.bits, bitorder="little")
+    table[: shape.accounts, : shape.bits] = bits
+    return [int(bit) for bit in table.reshape(-1)]
+
+
 def certificate_statement(threshold: int) -> Statement:
     """``q_0 >= threshold``: not true of the zero account."""
     return Statement(assets(1), (Row("at least", ((0, 1),), (), -threshold, 4),), scope=Scope.ACCOUNT)

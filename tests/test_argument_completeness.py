@@ -8,6 +8,7 @@ import random
 import pytest
 from argument_support import (
     SEED,
+    assets,
     case,
     certificate_statement,
     fast_backend,
@@ -21,6 +22,7 @@ from argument_support import (
 from circuits.positions import PositionBatch
 from circuits.rows import Auxiliary, Row
 from circuits.statement import Statement
+from circuits.wide_integers import WideIntegers
 from primitives.argument_parameters import ArgumentShape, batch_profile, certificate_profile
 from primitives.reference_backend import ReferenceBackend
 from primitives.reference_kernels import ReferenceKernels
@@ -43,9 +45,9 @@ def all_shapes() -> list[Parameters]:
     ]
     found: list[Parameters] = []
     for statement, accounts in itertools.product(statements, (1, 2, 3, 5, 8)):
-        bits, assets = statement.bit_count, len(statement.assets)
-        for row_variables in range(ArgumentShape(accounts, bits, assets, 0, 0).variables + 1):
-            length = ArgumentShape(accounts, bits, assets, row_variables, 0).opening_length
+        bits, columns = statement.bit_count, len(statement.assets)
+        for row_variables in range(ArgumentShape(accounts, bits, columns, 0, 0).variables + 1):
+            length = ArgumentShape(accounts, bits, columns, row_variables, 0).opening_length
             rounds = len(found) % min(6, length.bit_length())
             found.append((statement, accounts, row_variables, rounds))
     return found
@@ -56,9 +58,7 @@ def sample(count: int) -> list[Parameters]:
 
 
 def test_the_shapes_cover_what_they_should() -> None:
-    chosen = [
-        ArgumentShape(u, s.bit_count, len(s.assets), rho, f) for s, u, rho, f in all_shapes()
-    ]
+    chosen = [ArgumentShape(u, s.bit_count, len(s.assets), rho, f) for s, u, rho, f in all_shapes()]
     assert {shape.folding_rounds for shape in chosen} == {0, 1, 2, 3, 4, 5}
     assert any(shape.columns > shape.padded_bits for shape in chosen)
     assert any(shape.columns < shape.padded_bits for shape in chosen)
@@ -118,7 +118,7 @@ def test_certificate_about_a_threshold() -> None:
 
 def test_equations_only() -> None:
     """W = 0: rows of width zero, no bit and no row commitment."""
-    statement = Statement(range_statement(2, 3).assets, (Row("equal", ((0, 2), (1, -1)), (), 0, 0),))
+    statement = Statement(assets(2), (Row("equal", ((0, 2), (1, -1)), (), 0, 0),))
     batch = PositionBatch.from_mappings([{0: 3, 1: 6}, {}, {0: -4, 1: -8}])
     made = case(FAST, statement, 3, 1, 2, batch=batch)
     assert made.instance.shape.row_count == 0
@@ -126,24 +126,17 @@ def test_equations_only() -> None:
 
 
 def test_auxiliaries_that_no_row_uses() -> None:
-    statement = Statement(
-        range_statement(1, 3).assets, (Row("range", ((0, 1),), (), 0, 3),), (Auxiliary("free", 2),),
-        witness=mixed_statement_free,
-    )  # fmt: skip
-    made = case(FAST, statement, 2, 2, 1)
+
+    def free(batch: PositionBatch) -> WideIntegers:
+        return WideIntegers.from_ints([[u % 4] for u in range(batch.account_count)])
+
+    rows, auxiliaries = (Row("range", ((0, 1),), (), 0, 3),), (Auxiliary("free", 2),)
+    made = case(FAST, Statement(assets(1), rows, auxiliaries, free), 3, 2, 1)
     verifier_of(FAST).verify(made.instance, prover_of(FAST).prove(made.instance, made.witness))
 
 
-def mixed_statement_free(batch: PositionBatch) -> object:
-    from circuits.wide_integers import WideIntegers
-
-    return WideIntegers.from_ints([[u % 4] for u in range(batch.account_count)])
-
-
 def test_negative_positions_and_the_largest() -> None:
-    statement = Statement(
-        range_statement(1, 3).assets, (Row("signed", ((0, 1),), (), 1 << 63, 64),)
-    )
+    statement = Statement(assets(1), (Row("signed", ((0, 1),), (), 1 << 63, 64),))
     batch = PositionBatch.from_mappings([{0: -(2**63) + 1}, {0: 2**63 - 1}, {0: -1}])
     made = case(FAST, statement, 3, 5, 2, batch=batch)
     verifier_of(FAST).verify(made.instance, prover_of(FAST).prove(made.instance, made.witness))

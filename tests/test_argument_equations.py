@@ -59,9 +59,7 @@ def interpolate(values: list[int]) -> list[int]:
         basis, denominator = [1], 1
         for j in range(len(values)):
             if j != i:
-                basis = [
-                    (low - j * high) % R for low, high in zip([0, *basis], [*basis, 0], strict=True)
-                ]
+                basis = [(low - j * high) % R for low, high in zip([0, *basis], [*basis, 0], strict=True)]
                 denominator = denominator * (i - j) % R
         scale = value * pow(denominator, -1, R) % R
         coefficients = [(c + scale * b) % R for c, b in zip(coefficients, basis, strict=True)]
@@ -140,9 +138,7 @@ class Model:
             self.shape,
             self.tau,
             kernels.account_sumcheck(self.made.witness.bits, self.shape, self.tau),
-            account_values=kernels.evaluate_positions(
-                self.made.witness.positions, positions, form.constant
-            ),
+            account_values=kernels.evaluate_positions(self.made.witness.positions, positions, form.constant),
             bit_weights=BACKEND.scalars_from_ints(form.bits),
             last_mask=self.s,
         )
@@ -204,9 +200,7 @@ def test_row_combination(model: Model) -> None:
         prover.bind(challenge)
     top = model.rounds[: shape.row_index_variables]
     expected = [
-        sum(
-            eq(top, bits_of(i, len(top))) * model.table[i * shape.columns + c] for i in range(1 << len(top))
-        )
+        sum(eq(top, bits_of(i, len(top))) * model.table[i * shape.columns + c] for i in range(1 << len(top)))
         % R
         for c in range(shape.columns)
     ]
@@ -279,9 +273,9 @@ def test_equality_tables() -> None:
     point = [3, 10, R - 4]
     table = equality_table(BACKEND, point).to_ints()
     assert table == [eq(point, bits_of(i, 3)) for i in range(8)]
-    assert [a * b % R for a, b in zip(table, inverse_equality_table(BACKEND, point).to_ints(), strict=True)] == [
-        1
-    ] * 8
+    assert [
+        a * b % R for a, b in zip(table, inverse_equality_table(BACKEND, point).to_ints(), strict=True)
+    ] == [1] * 8
     assert equality_table(BACKEND, []).to_ints() == [1]
     for degenerate in (0, 1):
         with pytest.raises(ValueError, match="not invertible"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 from argument_adversary import (
     ChallengeNumbers,
@@ -32,6 +31,7 @@ from argument_support import (
     prover_of,
     range_statement,
     verifier_of,
+    whole_table,
 )
 
 from circuits.positions import PositionBatch
@@ -50,14 +50,6 @@ def refuse(made: Case, proof: bytes) -> None:
     with pytest.raises(ArgumentError, match="the verification equation does not hold") as caught:
         verifier_of(FAST).verify(made.instance, proof)
     assert caught.value.check is ArgumentCheck.EQUATION
-
-
-def whole_table(made: Case) -> list[int]:
-    shape = made.instance.shape
-    table = np.zeros((1 << shape.account_variables, shape.padded_bits), np.int64)
-    bits = np.unpackbits(made.witness.bits, axis=1, count=shape.bits, bitorder="little")
-    table[: shape.accounts, : shape.bits] = bits
-    return [int(bit) for bit in table.reshape(-1)]
 
 
 def three_accounts(row_variables: int = 4) -> Case:
