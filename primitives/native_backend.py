@@ -9,6 +9,7 @@ are missing, were built from other sources, or ``SEALEDBOOK_THREADS`` is malform
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -16,13 +17,14 @@ from typing import Final
 from primitives import decoding_reasons
 from primitives.backend import CommitmentKey, Int64Array, PointVector, ScalarVector
 from primitives.errors import BackendUnavailableError, DecodingError
+from primitives.parameters import GROUP_ORDER
 
 THREADS_VARIABLE: Final = "SEALEDBOOK_THREADS"
 """Environment variable: number of threads of the kernels (a positive integer; default: all cores)."""
 
 _ABI_VERSION: Final = 2
 _MAX_DOMAIN_LENGTH: Final = 255
-_GROUP_ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
+_MAX_THREADS: Final = 1024
 
 try:
     from native import _kernels
@@ -59,8 +61,9 @@ def parse_thread_count(text: str | None) -> int:
     """The value of `THREADS_VARIABLE` as a number of threads; 0, for all cores, if it is unset or empty."""
     if not text:
         return 0
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 1024):
-        raise BackendUnavailableError(f"{THREADS_VARIABLE} is not an integer in [1, 1024]: {text!r}")
+    # Four digits at most before conversion, so that no text is costly to convert.
+    if not re.fullmatch("[1-9][0-9]{0,3}", text) or int(text) > _MAX_THREADS:
+        raise BackendUnavailableError(f"{THREADS_VARIABLE} is not an integer in [1, {_MAX_THREADS}]")
     return int(text)
 
 
@@ -70,8 +73,8 @@ _kernels.set_thread_count(parse_thread_count(os.environ.get(THREADS_VARIABLE)))
 
 def set_thread_count(count: int) -> None:
     """Use `count` threads from now on; 0 for all cores. Results do not depend on it."""
-    if not 0 <= count <= 1024:
-        raise ValueError(f"thread count is not in [0, 1024]: {count}")
+    if not 0 <= count <= _MAX_THREADS:
+        raise ValueError(f"thread count is not in [0, {_MAX_THREADS}]: {count}")
     _kernels.set_thread_count(count)
 
 
@@ -97,7 +100,7 @@ class NativeBackend:
     def scalars_from_ints(self, values: Sequence[int]) -> ScalarVector:
         """See `Backend.scalars_from_ints`."""
         return _kernels.scalars_from_bytes(
-            b"".join((value % _GROUP_ORDER).to_bytes(32, "big") for value in values)
+            b"".join((value % GROUP_ORDER).to_bytes(32, "big") for value in values)
         )
 
     def scalars_from_int64(self, values: Int64Array) -> ScalarVector:
@@ -144,6 +147,8 @@ class NativeBackend:
         self, generators: PointVector, blinding_generator: PointVector, expected_rows: int
     ) -> CommitmentKey:
         """See `Backend.commitment_key`. Tables take at most 1 GiB; each is built when first needed."""
+        if expected_rows < 0:
+            raise ValueError(f"negative number of rows: {expected_rows}")
         return _kernels.CommitmentKey(generators, blinding_generator, expected_rows)
 
     def sum_tree_leaf_hashes(self, tags: bytes, commitments: bytes) -> bytes:
