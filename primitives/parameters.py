@@ -27,6 +27,7 @@ HASH_TO_CURVE_DOMAIN: Final = b"SEALEDBOOK-V01-CS01-with-BLS12381G1_XMD:SHA-256_
 ACCOUNT_TAG_LABEL: Final = b"sealedbook/v1/account-tag\x00"
 BOOK_DIGEST_LABEL: Final = b"sealedbook/v1/book-digest\x00"
 CLAIM_CONTEXT_LABEL: Final = b"sealedbook/v1/claim-context\x00"
+CERTIFICATE_CONTEXT_LABEL: Final = b"sealedbook/v1/certificate-context\x00"
 SIGNATURE_LABEL: Final = b"sealedbook/v1/attestation-signature\x00"
 
 SALT_BYTES: Final = 32

@@ -54,6 +54,21 @@ class Check(Enum):
     OPENING_ROOT_HASH = ("O9-root-hash", "leaf and path lead to the root hash")
     OPENING_ROOT_SUM = ("O10-root-sum", "leaf and path add up to the root sum")
 
+    # A certificate, in the order in which they are made.
+    CERTIFICATE_FORM = ("K1-form", "the certificate is well-formed")
+    CERTIFICATE_ROOT = ("K2-root", "the certificate speaks of the root or book that you trust")
+    CERTIFICATE_AUDIENCE = ("K3-audience", "the certificate was made for the audience that you name")
+    CERTIFICATE_LEAF = ("K4-leaf", "the leaf is sound, and is the published one at its index")
+    CERTIFICATE_PATH = ("K5-path", "the path has the tree's height and sound siblings")
+    CERTIFICATE_ROOT_HASH = ("K6-root-hash", "leaf and path lead to the root hash")
+    CERTIFICATE_ROOT_SUM = ("K7-root-sum", "leaf and path add up to the root sum")
+    CERTIFICATE_DOCUMENTS = (
+        "K8-documents",
+        "model and market are those that you insist on, and make a statement",
+    )
+    CERTIFICATE_STATEMENT = ("K9-statement", "the statement compiled here is the one that is certified")
+    CERTIFICATE_PROOF = ("K10-proof", "the proof holds for this leaf, statement and audience")
+
 
 class VerificationError(SealedbookError):
     """A check failed: `check` says which, `detail` what was found."""

@@ -14,19 +14,21 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from primitives.account_id import AccountIdError, typed_account_id
 from primitives.account_tag import account_tag
-from primitives.attestation import Attestation
+from primitives.attestation import Attestation, SealedBook
 from primitives.backend import Backend
-from primitives.errors import DecodingError
 from primitives.generators import Generators
 from primitives.opening import Opening
 from primitives.strict_json import JsonError
-from primitives.sum_tree import IdentitySumError, climb_path, tree_height
 from verifier.attestation import SignedAttestation, verify_attestation
 from verifier.checks import Check, VerificationError
 from verifier.files import read_leaf
+from verifier.path import PathChecks, verify_path
+
+_PATH_CHECKS: Final = PathChecks(Check.OPENING_PATH, Check.OPENING_ROOT_HASH, Check.OPENING_ROOT_SUM)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,17 @@ class TrustedRoot:
     def __post_init__(self) -> None:
         if (self.root_hash is None) == (self.book_digest is None):
             raise ValueError("give either a root hash or a book digest")
+
+    def verify(self, book: SealedBook, kind: str, check: Check) -> None:
+        """`VerificationError` of `check` unless `book`, which a document of `kind` states, is the trusted one."""
+        if self.root_hash is not None:
+            stated, expected, what = book.root.hash, self.root_hash, "root hash"
+        else:
+            stated, expected, what = book.digest(), self.book_digest or b"", "book digest"
+        if stated != expected:
+            raise VerificationError(
+                check, f"the {kind} has {what} {stated.hex()}, you trust {expected.hex()}"
+            )
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ def verify_opening_in_bundle(
         )
     _verify_leaf_contents(opening, account, backend)
     _verify_published_leaf(opening, bundle, signed.attestation)
-    _verify_path(opening, backend)
+    _verify_path_to_root(opening, backend)
     return VerifiedOpening(opening, signed, book_bound=True)
 
 
@@ -83,17 +96,24 @@ def verify_opening_against_root(
     opening = _parse(data)
     _verify_account(opening, account)
     # O3: the root, or the whole book, is the one the caller knows
-    if trusted.root_hash is not None:
-        stated, expected, what = opening.book.root.hash, trusted.root_hash, "root hash"
-    else:
-        stated, expected, what = opening.book.digest(), trusted.book_digest or b"", "book digest"
-    if stated != expected:
-        raise VerificationError(
-            Check.OPENING_ROOT, f"the opening has {what} {stated.hex()}, you trust {expected.hex()}"
-        )
+    trusted.verify(opening.book, "opening", Check.OPENING_ROOT)
     _verify_leaf_contents(opening, account, backend)
-    _verify_path(opening, backend)
+    _verify_path_to_root(opening, backend)
     return VerifiedOpening(opening, None, book_bound=trusted.book_digest is not None)
+
+
+def verify_own_opening(data: bytes, account: str | None, backend: Backend) -> Opening:
+    """Check an opening (file bytes) against the root that it states itself, for whoever received it.
+
+    O1 to O10 without O3 and O7: the leaf opens to these positions and lies under the stated root; whether
+    that is the published root is for others to check. `account` as typed; None takes the opening's own.
+    """
+    opening = _parse(data)
+    typed = opening.account if account is None else account
+    _verify_account(opening, typed)
+    _verify_leaf_contents(opening, typed, backend)
+    _verify_path_to_root(opening, backend)
+    return opening
 
 
 def _parse(data: bytes) -> Opening:
@@ -162,35 +182,9 @@ def _verify_published_leaf(opening: Opening, bundle: Path, attestation: Attestat
         )
 
 
-def _verify_path(opening: Opening, backend: Backend) -> None:
-    """O8 to O10: from the leaf up to the root."""
-    # O8: as many siblings as the tree is high, each a point, none of the sums the identity
-    book = opening.book
-    height = tree_height(book.leaf_count)
-    if len(opening.path) != height:
-        raise VerificationError(
-            Check.OPENING_PATH, f"the path has {len(opening.path)} levels, the tree has {height}"
-        )
-    try:
-        commitment = backend.points_from_compressed(opening.commitment)
-        root = climb_path(backend, opening.tag, commitment, opening.leaf_index, opening.path)
-    except DecodingError as error:
-        raise VerificationError(
-            Check.OPENING_PATH, f"sibling sum at level {error.index}: {error.reason}"
-        ) from error
-    except IdentitySumError as error:
-        raise VerificationError(Check.OPENING_PATH, str(error)) from error
-    except ValueError as error:
-        raise VerificationError(Check.OPENING_PATH, str(error)) from error
-    # O9: root hash
-    if root.hash != book.root.hash:
-        raise VerificationError(
-            Check.OPENING_ROOT_HASH,
-            f"leaf and path give {root.hash.hex()}, the root is {book.root.hash.hex()}",
-        )
-    # O10: root sum
-    if root.sum != book.root.sum:
-        raise VerificationError(
-            Check.OPENING_ROOT_SUM,
-            f"leaf and path add up to {root.sum.hex()}, the root has {book.root.sum.hex()}",
-        )
+def _verify_path_to_root(opening: Opening, backend: Backend) -> None:
+    """O8 to O10: from the leaf up to the root. The commitment is what O6 computed, so it decodes."""
+    commitment = backend.points_from_compressed(opening.commitment)
+    verify_path(
+        opening.book, opening.leaf_index, opening.tag, commitment, opening.path, backend, _PATH_CHECKS
+    )

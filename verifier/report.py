@@ -88,7 +88,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
     """The report on a verified bundle."""
     signed, book = verified.signed, verified.attestation.book
     findings = [
-        *_issuer_findings(book, signed),
+        *issuer_findings(book, signed),
         Finding("Leaves", f"{book.leaf_count:,} sealed accounts, padding included", Level.RECOMPUTED),
         Finding("Root", f"{verified.root.hash.hex()}, from every leaf", Level.RECOMPUTED),
         Finding(
@@ -116,7 +116,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
         ),
         findings=tuple(findings),
         figures={
-            **_book_figures(book),
+            **book_figures(book),
             "attestation_digest": signed.digest.hex(),
             "claims": [
                 {
@@ -183,11 +183,11 @@ def opening_report(verified: VerifiedOpening) -> Report:
             check
             for check in Check
             if (check.value.startswith("O") and (in_bundle or check is not Check.OPENING_LEAF))
-            or (signed is not None and check in _attestation_checks(signed))
+            or (signed is not None and check in attestation_checks(signed))
         ),
         findings=tuple(findings),
         figures={
-            **_book_figures(book),
+            **book_figures(book),
             "account": opening.account,
             "leaf_index": opening.leaf_index,
             "positions": [
@@ -203,7 +203,8 @@ def opening_report(verified: VerifiedOpening) -> Report:
     )
 
 
-def _attestation_checks(signed: SignedAttestation) -> Sequence[Check]:
+def attestation_checks(signed: SignedAttestation) -> Sequence[Check]:
+    """What was checked of an attestation without its files."""
     checks = [Check.BUNDLE_FILES, Check.BUNDLE_ATTESTATION, Check.BUNDLE_SIGNATURE]
     return [*checks, Check.BUNDLE_ISSUER] if signed.key_expected else checks
 
@@ -211,7 +212,7 @@ def _attestation_checks(signed: SignedAttestation) -> Sequence[Check]:
 def _opening_issuer_findings(verified: VerifiedOpening) -> list[Finding]:
     book = verified.opening.book
     if verified.signed is not None:
-        return _issuer_findings(book, verified.signed)
+        return issuer_findings(book, verified.signed)
     level = Level.RECOMPUTED if verified.book_bound else Level.CLAIMED
     why = (
         "part of the book digest that you gave" if verified.book_bound else "the root hash does not cover it"
@@ -226,7 +227,8 @@ def _signed_level(signed: SignedAttestation) -> Level:
     return Level.SIGNED if signed.key_expected else Level.CLAIMED
 
 
-def _issuer_findings(book: SealedBook, signed: SignedAttestation) -> list[Finding]:
+def issuer_findings(book: SealedBook, signed: SignedAttestation) -> list[Finding]:
+    """Who signed, and as of when."""
     key = book.public_key.hex()
     if signed.key_expected:
         text = f"{book.issuer}, by the key you gave ({key})"
@@ -244,7 +246,8 @@ def _asset_names(book: SealedBook, shown: int = 12) -> str:
     return listed if len(names) <= shown else f"{listed} and {len(names) - shown} more"
 
 
-def _book_figures(book: SealedBook) -> dict[str, Json]:
+def book_figures(book: SealedBook) -> dict[str, Json]:
+    """What names a book, for programs."""
     return {
         "book_digest": book.digest().hex(),
         "root_hash": book.root.hash.hex(),
