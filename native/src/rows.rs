@@ -51,7 +51,7 @@ impl Wide<'_> {
 }
 
 /// A sparse matrix in compressed column form: column c has the entries `starts[c] <= k < starts[c+1]`,
-/// with the value `values[k]` in row `rows[k]`.
+/// with the value `values[k]` in row `rows[k]`; rows increase within a column.
 pub struct Columns<'a> {
     pub starts: &'a [i64],
     pub rows: &'a [i32],
@@ -97,11 +97,30 @@ impl<V: Copy> Entries<V> {
     #[inline]
     fn add_to(&self, sums: &mut [i128], column: usize, product: impl Fn(V) -> i128) {
         let range = self.starts[column]..self.starts[column + 1];
-        for (&row, &value) in self.rows[range.clone()].iter().zip(&self.values[range]) {
-            let sum = &mut sums[row as usize];
-            *sum = sum.wrapping_add(product(value));
+        let (rows, values) = (&self.rows[range.clone()], &self.values[range]);
+        let [first, .., last] = *rows else {
+            if let ([row], [value]) = (rows, values) {
+                add(&mut sums[*row as usize], product(*value));
+            }
+            return;
+        };
+        let span = first as usize..=last as usize;
+        if span.clone().count() == rows.len() {
+            // Consecutive rows, as a risk scenario per row makes them.
+            for (sum, &value) in sums[span].iter_mut().zip(values) {
+                add(sum, product(value));
+            }
+        } else {
+            for (&row, &value) in rows.iter().zip(values) {
+                add(&mut sums[row as usize], product(value));
+            }
         }
     }
+}
+
+#[inline]
+fn add(sum: &mut i128, addend: i128) {
+    *sum = sum.wrapping_add(addend);
 }
 
 /// A matrix that is added up column by column. Most coefficients fit 64 bits and multiply in one step.
@@ -116,6 +135,10 @@ impl Matrix {
         let values = columns.values.to_vec()?;
         if values.len() != columns.rows.len() {
             return Err(RowsError("a matrix needs one value for each of its entries"));
+        }
+        let mut bounds = columns.starts.windows(2);
+        if !bounds.all(|ends| columns.rows[ends[0] as usize..ends[1] as usize].is_sorted_by(|a, b| a < b)) {
+            return Err(RowsError("the rows of a column do not increase"));
         }
         let narrow = |value: i128| i64::try_from(value).ok();
         Ok(Self {
@@ -371,6 +394,8 @@ mod tests {
         assert!(new(&matrix(&[0, 2, 1], &[0]), &[1]).contains("offsets"));
         assert!(new(&matrix(&[], &[]), &[1]).contains("offsets"));
         assert!(new(&matrix(&[0, 0], &[]), &[1]).contains("one value"));
+        let values = Wide { high: &[0, 0], low: &[1, 1] };
+        assert!(new(&Columns { starts: &[0, 2], rows: &[0, 0], values }, &[1]).contains("increase"));
         assert!(new(&empty, &[1, 1]).contains("one width"));
         assert!(new(&empty, &[121]).contains("120"));
         let uneven = Columns { starts: &[0], rows: &[], values: Wide { high: &[0], low: &[] } };
