@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from circuits.integrality import loose_positions
 from circuits.rows import Auxiliary, Row, Scope, Terms
 from circuits.statement import Statement
 from circuits.witness import Step, StepwiseWitness
@@ -61,7 +62,13 @@ class StatementBuilder:
         self._to_bound.add(asset)
 
     def build(self) -> Statement:
-        """The statement, with the missing rows ``0 <= q_a + 2^63 < 2^64`` last, in order of assets."""
+        """The statement, with the missing rows ``0 <= q_a + 2^63 < 2^64`` last, in order of assets.
+
+        About one account alone nothing but such rows makes a position an integer, so every position that needs
+        one gets it, whatever the model asked for.
+        """
+        if self.scope is Scope.ACCOUNT:
+            self._to_bound |= set(loose_positions(self._rows))
         for asset in sorted(self._to_bound - self._bounded):
             label = f"{self.assets[asset].id} bounded"
             self.add_row(label, {asset: 1}, constant=AMOUNT_LIMIT, width=BOUNDED_WIDTH)

@@ -18,6 +18,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from primitives.argument_instance import ArgumentInstance, StatementForm
+from primitives.argument_parameters import certificate_profile
 from primitives.attestation import SealedBook, node_to_json, parse_node
 from primitives.errors import SealedbookError
 from primitives.parameters import (
@@ -111,6 +113,20 @@ class CertificateTerms:
             "audience": self.audience,
         }
         return hashlib.sha256(CERTIFICATE_CONTEXT_LABEL + canonical_json(context)).digest()
+
+    def instance(self, statement: StatementForm) -> ArgumentInstance:
+        """What the proof proves: `statement`, compiled by the caller, of this leaf alone (U = 1).
+
+        The shape follows from the statement.
+        """
+        return ArgumentInstance(
+            statement=statement,
+            shape=certificate_profile(statement),
+            session=CERTIFICATE_SESSION,
+            context_digest=self.context_digest(),
+            batch_index=0,
+            leaf_commitments=self.leaf.commitment,
+        )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import typer
 
 from sealedbook import __version__
 from sealedbook.commands import (
+    certify_command,
     check_command,
     commit_command,
     demo_command,
@@ -18,6 +19,7 @@ from sealedbook.commands import (
     inspect_command,
     open_command,
     prove_command,
+    verify_certificate_command,
     verify_command,
 )
 from sealedbook.output import console
@@ -39,6 +41,8 @@ app.command("prove")(prove_command.prove)
 app.command("open")(open_command.open_)
 app.command("check")(check_command.check)
 app.command("verify")(verify_command.verify)
+app.command("certify")(certify_command.certify)
+app.command("verify-certificate")(verify_certificate_command.verify_certificate)
 app.command("inspect")(inspect_command.inspect)
 app.command("demo")(demo_command.demo)
 

@@ -1,0 +1,205 @@
+"""What a verified certificate shows about one account, and what it does not."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from circuits.describe import describe
+from circuits.document_prices import inline_prices, market_prices
+from circuits.integrality import loose_positions
+from circuits.plain_words import account_facts, used_assets
+from circuits.prices import PriceList
+from primitives.assets import Asset
+from primitives.attestation import format_time
+from primitives.strict_json import Json
+from verifier.certificate import VerifiedCertificate
+from verifier.checks import Check
+from verifier.report import (
+    Finding,
+    Level,
+    Report,
+    attestation_checks,
+    book_figures,
+    issuer_findings,
+)
+
+_SHOWN_FACTS: Final = 4
+_SHOWN_LINES: Final = 12
+
+
+def certificate_report(verified: VerifiedCertificate) -> Report:
+    """The report on a verified certificate, for whoever it was shown to."""
+    terms, signed = verified.terms, verified.signed
+    return Report(
+        kind="certificate",
+        verdict=_verdict(verified),
+        checks=tuple(check for check in Check if _was_made(check, verified)),
+        findings=(
+            *_proven(verified),
+            *_documents(verified),
+            *_audience(verified),
+            *_where(verified),
+            *_limits(verified),
+        ),
+        figures={
+            **book_figures(terms.book),
+            "leaf_index": terms.leaf.index,
+            "leaf_tag": terms.leaf.tag.hex(),
+            "leaf_commitment": terms.leaf.commitment.hex(),
+            "facts": list[Json](account_facts(verified.statement)),
+            "rows": list[Json](describe(verified.statement)),
+            "integral": not loose_positions(verified.statement.rows),
+            "statement": verified.statement.digest().hex(),
+            "model_sha256": hashlib.sha256(terms.model).hexdigest(),
+            "market_sha256": None if terms.market is None else hashlib.sha256(terms.market).hexdigest(),
+            "documents_expected": _documents_expected(verified),
+            "audience": terms.audience,
+            "audience_expected": verified.expected.audience is not None,
+            "proof_bytes": len(verified.certificate.proof),
+            "issuer_key_expected": signed.key_expected if signed else False,
+        },
+    )
+
+
+def _was_made(check: Check, verified: VerifiedCertificate) -> bool:
+    if check is Check.CERTIFICATE_AUDIENCE:
+        return verified.expected.audience is not None
+    signed = verified.signed
+    return check.value.startswith("K") or (signed is not None and check in attestation_checks(signed))
+
+
+def _verdict(verified: VerifiedCertificate) -> str:
+    facts = account_facts(verified.statement) or ["holds and owes amounts in range"]
+    rest = len(facts) - _SHOWN_FACTS
+    said = "; ".join(facts[:_SHOWN_FACTS]) + (f"; and {rest:,} more" if rest > 0 else "")
+    return f"The account at leaf {verified.terms.leaf.index} {said}."
+
+
+def _proven(verified: VerifiedCertificate) -> list[Finding]:
+    """What the proof shows, row by row; that positions are integers, or that they need not be."""
+    statement = verified.statement
+    facts = account_facts(statement)
+    findings = [Finding("The account", fact, Level.PROVEN) for fact in facts[:_SHOWN_LINES]]
+    lines = describe(statement)
+    rest = f"; and {len(lines) - _SHOWN_LINES:,} more" if len(lines) > _SHOWN_LINES else ""
+    findings.append(Finding("In base units", "; ".join(lines[:_SHOWN_LINES]) + rest, Level.PROVEN))
+    loose = [statement.assets[index] for index in loose_positions(statement.rows)]
+    if loose:
+        text = f"{_names(loose)}: no row makes the position an integer, so what rests on it means nothing"
+        findings.append(Finding("Whole amounts", text, Level.NOT_PROVEN))
+    else:
+        text = f"{_names(used_assets(statement))}: whole numbers of base units"
+        findings.append(Finding("Whole amounts", text, Level.PROVEN))
+    return findings
+
+
+def _documents(verified: VerifiedCertificate) -> list[Finding]:
+    """Who chose statement and prices."""
+    terms, expected = verified.terms, verified.expected.documents
+    findings = [_document("Statement", "--statement", terms.model, yours=expected.model is not None)]
+    if terms.market is not None:
+        findings.append(_document("Market", "--market", terms.market, yours=expected.market is not None))
+    findings += [
+        _prices("Market prices", prices, yours=expected.market is not None)
+        for prices in market_prices(terms.market)
+    ]
+    findings += [
+        _prices("Prices", prices, yours=expected.model is not None) for prices in inline_prices(terms.model)
+    ]
+    return findings
+
+
+def _document(subject: str, option: str, data: bytes, *, yours: bool) -> Finding:
+    if yours:
+        return Finding(subject, "the document that you gave, byte for byte", Level.RECOMPUTED)
+    text = f"chosen by whoever made the certificate (SHA-256 {hashlib.sha256(data).hexdigest()}); "
+    return Finding(subject, text + f"insist on yours with {option}", Level.CLAIMED)
+
+
+def _prices(subject: str, prices: PriceList, *, yours: bool) -> Finding:
+    entries = [f"{asset} {price}" for asset, price in prices.prices.items()]
+    rest = f" and {len(entries) - _SHOWN_LINES:,} more" if len(entries) > _SHOWN_LINES else ""
+    chosen = "your own" if yours else "chosen by whoever made the certificate: compare them with the market's"
+    text = f"in {prices.quote!r}: {', '.join(entries[:_SHOWN_LINES])}{rest} ({chosen})"
+    return Finding(subject, text, Level.RECOMPUTED if yours else Level.CLAIMED)
+
+
+def _documents_expected(verified: VerifiedCertificate) -> bool:
+    expected = verified.expected.documents
+    return expected.model is not None and (verified.terms.market is None or expected.market is not None)
+
+
+def _audience(verified: VerifiedCertificate) -> list[Finding]:
+    audience = verified.terms.audience
+    if verified.expected.audience is not None:
+        return [Finding("Made for", f"{audience!r}, as you expect; the proof is bound to it", Level.PROVEN)]
+    if audience is None:
+        text = "nobody in particular: anybody who has the file can show it"
+    else:
+        text = f"{audience!r}: if that is not you, it was made for somebody else; insist with --audience"
+    return [Finding("Made for", text, Level.CLAIMED)]
+
+
+def _where(verified: VerifiedCertificate) -> list[Finding]:
+    """The leaf, the root and whose book it is."""
+    terms, signed = verified.terms, verified.signed
+    book = terms.book
+    found = "published at this index of the bundle; " if signed is not None else ""
+    included = f"{found}in the sum under root {book.root.hash.hex()}"
+    findings = [Finding(f"Leaf {terms.leaf.index}", included, Level.RECOMPUTED)]
+    if signed is not None:
+        return [*findings, *issuer_findings(book, signed)]
+    level = Level.RECOMPUTED if verified.book_bound else Level.CLAIMED
+    why = (
+        "part of the book digest that you gave" if verified.book_bound else "the root hash does not cover it"
+    )
+    return [
+        *findings,
+        Finding("Issuer", f"{book.issuer} ({why})", level),
+        Finding("As of", f"{format_time(book.as_of)} ({why})", level),
+    ]
+
+
+def _limits(verified: VerifiedCertificate) -> list[Finding]:
+    """What nobody should read into it."""
+    book = verified.terms.book
+    used = set(used_assets(verified.statement))
+    others = [asset for asset in book.assets if asset not in used]
+    silent = (
+        [
+            Finding(
+                "Other assets",
+                f"{_names(others)}: the account may hold or owe any amount",
+                Level.NOT_PROVEN,
+            )
+        ]
+        if others
+        else []
+    )
+    return [
+        *silent,
+        Finding("Exact positions", "inside the commitment", Level.HIDDEN),
+        Finding(
+            "Whose account it is",
+            "the maker knows what the leaf holds: its holder, the issuer, or somebody whom they told",
+            Level.NOT_PROVEN,
+        ),
+        Finding(
+            "Still true today",
+            f"the book is as of {format_time(book.as_of)}; nothing later",
+            Level.NOT_PROVEN,
+        ),
+        Finding("Debts elsewhere", "other accounts and other issuers are not looked at", Level.NOT_PROVEN),
+        Finding(
+            "Reserves behind it",
+            "a certificate says what the issuer sealed, not what it has",
+            Level.NOT_PROVEN,
+        ),
+    ]
+
+
+def _names(assets: list[Asset] | tuple[Asset, ...]) -> str:
+    names = [asset.id for asset in assets[:_SHOWN_LINES]]
+    rest = len(assets) - len(names)
+    return ", ".join(names) + (f" and {rest:,} more" if rest else "")
