@@ -14,13 +14,16 @@ from primitives import backend
 
 __all__ = [
     "ABI_VERSION",
+    "AccountSumcheck",
     "CommitmentKey",
     "MalformedEncodingError",
     "PointVector",
+    "RowCommitmentKey",
     "RowKernel",
     "ScalarVector",
     "__version__",
     "blst_pippenger",
+    "evaluate_positions",
     "hash_to_curve",
     "identity",
     "multi_scalar_multiply",
@@ -30,6 +33,7 @@ __all__ = [
     "scalars_from_int64",
     "scalars_from_wide_bytes",
     "set_thread_count",
+    "sum_positions",
     "sum_tree_leaf_hashes",
     "sum_tree_level",
     "thread_count",
@@ -109,6 +113,26 @@ class RowKernel:
         auxiliaries_low: NDArray[np.uint64],
     ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]: ...
 
+@final
+class RowCommitmentKey:
+    """See `primitives.kernels.RowCommitmentKey`; `width` is W."""
+
+    def __new__(
+        cls, columns: backend.PointVector, blinding_generator: backend.PointVector
+    ) -> RowCommitmentKey: ...
+    def commit(
+        self, /, bits: NDArray[np.uint8], width: int, blindings: backend.ScalarVector
+    ) -> PointVector: ...
+
+@final
+class AccountSumcheck:
+    """See `primitives.kernels.AccountSumcheck`; `width` is W, `tau` has l + p elements."""
+
+    def __new__(cls, bits: NDArray[np.uint8], width: int, tau: backend.ScalarVector) -> AccountSumcheck: ...
+    def round_coefficients(self, /) -> tuple[int, int]: ...
+    def bind(self, /, challenge: int) -> None: ...
+    def table(self, /) -> ScalarVector: ...
+
 def set_thread_count(count: int) -> None: ...
 def thread_count() -> int: ...
 def scalars_from_int64(values: NDArray[np.int64]) -> ScalarVector: ...
@@ -122,3 +146,17 @@ def multi_scalar_multiply(points: backend.PointVector, scalars: backend.ScalarVe
 def blst_pippenger(points: backend.PointVector, scalars: backend.ScalarVector) -> PointVector: ...
 def sum_tree_leaf_hashes(tags: bytes, commitments: bytes) -> bytes: ...
 def sum_tree_level(hashes: bytes, sums: backend.PointVector) -> tuple[bytes, PointVector]: ...
+def sum_positions(
+    row_offsets: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    amounts: NDArray[np.int64],
+    weights: backend.ScalarVector,
+    assets: int,
+) -> ScalarVector: ...
+def evaluate_positions(
+    row_offsets: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    amounts: NDArray[np.int64],
+    coefficients: backend.ScalarVector,
+    constant: int,
+) -> ScalarVector: ...

@@ -1,4 +1,4 @@
-"""Which kernels go with which backend."""
+"""Choosing the range argument's kernels: those of the backend, where it has some of its own."""
 
 from __future__ import annotations
 
@@ -8,5 +8,12 @@ from primitives.reference_kernels import ReferenceKernels
 
 
 def get_kernels(backend: Backend) -> ArgumentKernels:
-    """The kernels of the range argument's prover that go with `backend`."""
+    """Native kernels for the native backend, the reference kernels for any other."""
+    if backend.name == "native":
+        # Imported here: where the native backend is not installed, this module cannot be loaded.
+        from primitives.native_backend import NativeBackend
+        from primitives.native_kernels import NativeKernels
+
+        if isinstance(backend, NativeBackend):
+            return NativeKernels(backend)
     return ReferenceKernels(backend)

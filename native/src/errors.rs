@@ -49,6 +49,8 @@ pub enum KernelError {
     Column { entry: usize, columns: usize },
     /// A vector is longer than the kernels' 32-bit positions can address.
     TooLong { length: usize },
+    /// Sizes of a table or a vector that do not belong together.
+    Shape(&'static str),
 }
 
 impl fmt::Display for KernelError {
@@ -71,6 +73,7 @@ impl fmt::Display for KernelError {
                 write!(formatter, "entry {entry}: column is not in [0, {columns})")
             }
             Self::TooLong { length } => write!(formatter, "vector is too long: {length} elements"),
+            Self::Shape(why) => write!(formatter, "{why}"),
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct SparseRows<'a> {
 
 impl SparseRows<'_> {
     /// Checks all that `commit` relies on; `rows` rows over `assets` columns.
-    fn validate(&self, rows: usize, assets: usize) -> Result<(), KernelError> {
+    pub(crate) fn validate(&self, rows: usize, assets: usize) -> Result<(), KernelError> {
         require_equal_lengths(self.columns.len(), self.amounts.len())?;
         let [first, .., last] = self.row_offsets else {
             // The only valid list of fewer than two offsets is the single 0 of no rows.
@@ -66,6 +66,14 @@ impl SparseRows<'_> {
         } else {
             Err(KernelError::RowOffsets("must not decrease"))
         }
+    }
+
+    /// Column and amount of every entry of a row of validated rows.
+    #[inline]
+    pub(crate) fn row(&self, row: usize) -> impl Iterator<Item = (usize, i64)> {
+        let entries = self.row_offsets[row] as usize..self.row_offsets[row + 1] as usize;
+        let columns = self.columns[entries.clone()].iter();
+        columns.zip(&self.amounts[entries]).map(|(column, amount)| (*column as usize, *amount))
     }
 }
 

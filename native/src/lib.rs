@@ -2,6 +2,7 @@
 //!
 //! Variable time throughout: the prover runs these on its own machine.
 
+pub mod argument;
 pub mod batch_affine;
 pub mod digits;
 pub mod encoding;

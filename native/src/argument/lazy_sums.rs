@@ -12,12 +12,8 @@ const ORDER: [u64; 4] =
 const NEGATED_INVERSE: u64 = 0xffff_fffe_ffff_ffff;
 
 /// One: 2^256 mod r.
-pub const ONE: Fr = from_limbs([
-    0x0000_0001_ffff_fffe,
-    0x5884_b7fa_0003_4802,
-    0x998c_4fef_ecbc_4ff5,
-    0x1824_b159_acc5_056f,
-]);
+pub const ONE: Fr =
+    from_limbs([0x0000_0001_ffff_fffe, 0x5884_b7fa_0003_4802, 0x998c_4fef_ecbc_4ff5, 0x1824_b159_acc5_056f]);
 
 /// The element whose Montgomery form is the given integer below r.
 const fn from_limbs(limbs: [u64; 4]) -> Fr {
@@ -208,9 +204,7 @@ impl IntegerProductSum {
 
     /// Adds another such sum.
     pub fn merge(&mut self, other: &Self) {
-        for (sum, addend) in
-            [(&mut self.positive, &other.positive), (&mut self.negative, &other.negative)]
-        {
+        for (sum, addend) in [(&mut self.positive, &other.positive), (&mut self.negative, &other.negative)] {
             let mut carry = 0;
             for (limb, part) in sum.iter_mut().zip(addend) {
                 (*limb, carry) = add_carry(*limb, *part, carry);

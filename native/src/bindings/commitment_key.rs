@@ -13,7 +13,7 @@ use crate::fixed_base::{self, SparseRows};
 pub struct CommitmentKey(fixed_base::CommitmentKey);
 
 /// A copy: other threads may write to the array while the kernel runs without the interpreter lock.
-fn copy_of<T: Element + Copy>(array: &PyReadonlyArray1<'_, T>) -> Vec<T> {
+pub(super) fn copy_of<T: Element + Copy>(array: &PyReadonlyArray1<'_, T>) -> Vec<T> {
     array.as_array().iter().copied().collect()
 }
 

@@ -1,5 +1,6 @@
 //! The Python module: conversions, errors and the release of the interpreter lock, and nothing else.
 
+mod argument;
 mod commitment_key;
 mod functions;
 mod point_vector;
@@ -36,7 +37,8 @@ impl From<KernelError> for PyErr {
             | KernelError::SliceBounds { .. }
             | KernelError::RowOffsets(_)
             | KernelError::Column { .. }
-            | KernelError::TooLong { .. } => PyValueError::new_err(error.to_string()),
+            | KernelError::TooLong { .. }
+            | KernelError::Shape(_) => PyValueError::new_err(error.to_string()),
         }
     }
 }
@@ -79,5 +81,6 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<point_vector::PointVector>()?;
     module.add_class::<commitment_key::CommitmentKey>()?;
     module.add_class::<row_kernel::RowKernel>()?;
+    argument::register(module)?;
     functions::register(module)
 }

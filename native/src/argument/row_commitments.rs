@@ -1,0 +1,301 @@
+//! Commitments to rows of bits: `D_i = sum_c row_i[c] B_c + delta_i H`.
+//!
+//! Columns are taken in groups of `width`; a table holds the sums of all subsets of a group, so that a row
+//! costs one addition per group that is not zero. Additions of different rows, and of a few groups of one
+//! row into separate lanes, are independent, and are made in batches with one inversion.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::bit_table::{BitTable, bits_of_words};
+use crate::batch_affine::{BatchAdder, Indexed, Pairs};
+use crate::errors::{KernelError, require_equal_lengths};
+use crate::field::Fr;
+use crate::fixed_base::{self, SparseRows};
+use crate::parallel::fill_chunks;
+use crate::point::AffinePoint;
+
+/// Rows per task.
+const ROWS: usize = 128;
+/// Additions that a batch should have, so that its inversion costs little.
+const BATCH: usize = 1024;
+/// Upper bound, in bytes, on the tables of one key.
+const TABLE_BUDGET: usize = 96 << 20;
+/// Upper bound on the columns of a group.
+const MAX_WIDTH: usize = 12;
+/// Tables are made anew for more rows when this many times as many have been seen.
+const GROWTH: usize = 4;
+/// Table entries built per task.
+const BUILD_CHUNK: usize = 1 << 12;
+
+/// The sums of all subsets of each group of columns.
+struct SubsetTables {
+    width: usize,
+    /// Group g starts at `g << width`; its subset m is the entry m.
+    entries: Vec<AffinePoint>,
+}
+
+impl SubsetTables {
+    fn new(columns: &[AffinePoint], width: usize) -> Self {
+        let mut entries = vec![AffinePoint::IDENTITY; columns.len().div_ceil(width) << width];
+        let groups_per_task = (BUILD_CHUNK >> width).max(1);
+        fill_chunks(&mut entries, groups_per_task << width, |offset, part| {
+            fill_subset_sums(part, width, &columns[(offset >> width) * width..]);
+        });
+        Self { width, entries }
+    }
+}
+
+/// Fills the tables of consecutive groups: subsets with highest element b are B_b plus the subsets below.
+fn fill_subset_sums(tables: &mut [AffinePoint], width: usize, columns: &[AffinePoint]) {
+    let mut adder = BatchAdder::default();
+    let mut additions = Vec::new();
+    for bit in 0..width {
+        additions.clear();
+        let starts = (0..tables.len()).step_by(1 << width);
+        for (start, column) in starts.zip(columns.iter().skip(bit).step_by(width)) {
+            let first = start + (1 << bit);
+            tables[first] = *column;
+            additions.extend((1..1 << bit).map(|m| ((first + m) as u32, first as u32, (start + m) as u32)));
+        }
+        adder.add(&mut Indexed { points: tables, entries: &additions });
+    }
+}
+
+/// What a key has made for a number of rows.
+struct Tables {
+    rows: usize,
+    subsets: SubsetTables,
+    blinding: fixed_base::CommitmentKey,
+}
+
+#[derive(Default)]
+struct Prepared {
+    rows_seen: usize,
+    tables: Option<Arc<Tables>>,
+}
+
+/// The columns B_c and H, with tables that grow with use.
+pub struct RowCommitmentKey {
+    columns: Vec<AffinePoint>,
+    blinding_generator: AffinePoint,
+    /// Held while tables are built. Never taken by a thread of the pool, so waiting cannot deadlock.
+    prepared: Mutex<Prepared>,
+}
+
+impl RowCommitmentKey {
+    /// A key for rows of `columns.len()` bits, a power of two.
+    pub fn new(columns: Vec<AffinePoint>, blinding_generator: AffinePoint) -> Result<Self, KernelError> {
+        if !columns.len().is_power_of_two() {
+            return Err(KernelError::Shape("the number of columns is not a power of two"));
+        }
+        Ok(Self { columns, blinding_generator, prepared: Mutex::default() })
+    }
+
+    /// One commitment for each row of the table that is not padding.
+    pub fn commit(&self, table: &BitTable, blindings: &[Fr]) -> Result<Vec<AffinePoint>, KernelError> {
+        require_equal_lengths(blindings.len(), table.row_count(self.columns.len()))?;
+        let tables = self.tables(blindings.len());
+        let no_entries = vec![0; blindings.len() + 1];
+        let rows = SparseRows { row_offsets: &no_entries, columns: &[], amounts: &[] };
+        let mut commitments = tables.blinding.commit(&rows, blindings)?;
+        fill_chunks(&mut commitments, ROWS, |first, commitments| {
+            RowAdder::new(table, self.columns.len(), first, commitments).add_groups(&tables.subsets);
+        });
+        Ok(commitments)
+    }
+
+    /// Tables fit for the rows seen so far and `rows` more.
+    fn tables(&self, rows: usize) -> Arc<Tables> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        prepared.rows_seen = prepared.rows_seen.saturating_add(rows);
+        let rows = prepared.rows_seen;
+        if let Some(tables) = &prepared.tables
+            && (rows < tables.rows.saturating_mul(GROWTH)
+                || tables.subsets.width == choose_width(self.columns.len(), rows))
+        {
+            return tables.clone();
+        }
+        let tables = Arc::new(Tables {
+            rows,
+            subsets: SubsetTables::new(&self.columns, choose_width(self.columns.len(), rows)),
+            blinding: fixed_base::CommitmentKey::new(&[], self.blinding_generator, rows),
+        });
+        prepared.tables = Some(tables.clone());
+        tables
+    }
+}
+
+/// The width with the fewest additions, to build the tables and commit to `rows` rows, within the budget.
+fn choose_width(columns: usize, rows: usize) -> usize {
+    let groups = |width: usize| columns.div_ceil(width);
+    (1..=MAX_WIDTH)
+        .filter(|width| (groups(*width) << width) * size_of::<AffinePoint>() <= TABLE_BUDGET)
+        .min_by_key(|width| groups(*width).saturating_mul(rows.saturating_add(1 << width)))
+        .unwrap_or(1)
+}
+
+/// `lanes[target] += entries[addend]` for each `(target, addend)`.
+struct AddEntries<'a> {
+    lanes: &'a mut [AffinePoint],
+    entries: &'a [AffinePoint],
+    additions: &'a [(u32, u32)],
+}
+
+impl Pairs for AddEntries<'_> {
+    fn count(&self) -> usize {
+        self.additions.len()
+    }
+
+    #[inline(always)]
+    fn operands(&self, position: usize) -> (&AffinePoint, &AffinePoint) {
+        let (target, addend) = self.additions[position];
+        (&self.lanes[target as usize], &self.entries[addend as usize])
+    }
+
+    #[inline(always)]
+    fn target(&mut self, position: usize) -> &mut AffinePoint {
+        &mut self.lanes[self.additions[position].0 as usize]
+    }
+}
+
+/// The sums of a few rows in the making.
+struct RowAdder<'a> {
+    sums: &'a mut [AffinePoint],
+    /// The bits of the rows, `words_per_row` words each.
+    words: Vec<u64>,
+    words_per_row: usize,
+    /// Lane `i * sums.len() + row` of `lanes_per_row` lanes i.
+    lanes: Vec<AffinePoint>,
+    lanes_per_row: usize,
+    adder: BatchAdder,
+}
+
+impl<'a> RowAdder<'a> {
+    /// For the rows `first..first + sums.len()`; `sums` hold what the bits are added to.
+    fn new(table: &BitTable, columns: usize, first: usize, sums: &'a mut [AffinePoint]) -> Self {
+        let words_per_row = columns.div_ceil(64);
+        let mut words = vec![0; words_per_row * sums.len()];
+        for (row, words) in (first..).zip(words.chunks_exact_mut(words_per_row)) {
+            table.write_row(row, columns, words);
+        }
+        let lanes_per_row = (BATCH / sums.len()).next_power_of_two().min(columns.div_ceil(8)).max(1);
+        let mut lanes = vec![AffinePoint::IDENTITY; lanes_per_row * sums.len()];
+        lanes[..sums.len()].copy_from_slice(sums);
+        Self { sums, words, words_per_row, lanes, lanes_per_row, adder: BatchAdder::default() }
+    }
+
+    /// Adds the table entries of all groups, and the lanes of each row together.
+    fn add_groups(mut self, tables: &SubsetTables) {
+        let mut additions = Vec::with_capacity(2 * BATCH);
+        // Lanes of each row that have an addition waiting.
+        let mut taken = vec![0u32; self.sums.len()];
+        let columns = 64 * self.words_per_row;
+        for (group, start) in (0..columns).step_by(tables.width).enumerate() {
+            let length = tables.width.min(columns - start);
+            let mut full = false;
+            for (row, words) in self.words.chunks_exact(self.words_per_row).enumerate() {
+                let subset = bits_of_words(words, start, length);
+                if subset != 0 {
+                    let position = (group << tables.width) + subset;
+                    tables.entries[position].prefetch();
+                    let lane = taken[row] as usize * self.sums.len() + row;
+                    additions.push((lane as u32, position as u32));
+                    taken[row] += 1;
+                    full |= taken[row] as usize == self.lanes_per_row;
+                }
+            }
+            if full || additions.len() >= BATCH {
+                self.flush(tables, &mut additions);
+                taken.fill(0);
+            }
+        }
+        self.flush(tables, &mut additions);
+        self.add_lanes();
+    }
+
+    fn flush(&mut self, tables: &SubsetTables, additions: &mut Vec<(u32, u32)>) {
+        if !additions.is_empty() {
+            self.adder.add(&mut AddEntries { lanes: &mut self.lanes, entries: &tables.entries, additions });
+            additions.clear();
+        }
+    }
+
+    /// Halves the lanes until one is left.
+    fn add_lanes(mut self) {
+        let mut count = self.lanes_per_row * self.sums.len();
+        while count > self.sums.len() {
+            count /= 2;
+            let additions: Vec<_> = (0..count as u32).map(|i| (i, i, i + count as u32)).collect();
+            self.adder.add(&mut Indexed { points: &mut self.lanes, entries: &additions });
+        }
+        self.sums.copy_from_slice(&self.lanes[..self.sums.len()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bit_table::samples;
+    use super::*;
+    use crate::point::samples::{add, mixed_points, multiply, scalars, subgroup_points};
+
+    fn naive(
+        table: &BitTable,
+        columns: &[AffinePoint],
+        h: &AffinePoint,
+        blindings: &[Fr],
+    ) -> Vec<AffinePoint> {
+        let mut words = vec![0; columns.len().div_ceil(64)];
+        let row = |(row, blinding): (usize, &Fr)| {
+            table.write_row(row, columns.len(), &mut words);
+            let blinding = multiply(h, &blinding.to_limbs());
+            let ones = (0..columns.len()).filter(|&c| bits_of_words(&words, c, 1) == 1);
+            ones.fold(blinding, |sum, c| add(&sum, &columns[c]))
+        };
+        blindings.iter().enumerate().map(row).collect()
+    }
+
+    #[test]
+    fn commitments_agree_with_sums_of_columns() {
+        for (accounts, width, columns) in
+            [(1, 3, 1), (5, 9, 2), (3, 9, 16), (9, 5, 64), (4, 130, 64), (2, 100, 256), (300, 11, 8)]
+        {
+            let table = samples::table(accounts, width);
+            let points = mixed_points(columns);
+            let h = subgroup_points(3)[2];
+            let key = RowCommitmentKey::new(points.clone(), h).unwrap();
+            let blindings = scalars(table.row_count(columns));
+            let expected = naive(&table, &points, &h, &blindings);
+            // Again and again: with every use the tables may be others.
+            for _ in 0..3 {
+                assert!(key.commit(&table, &blindings) == Ok(expected.clone()));
+            }
+            assert!(key.commit(&table, &blindings[1..]).is_err());
+        }
+    }
+
+    #[test]
+    fn subset_tables_of_every_width() {
+        let columns = mixed_points(13);
+        for width in 1..=7 {
+            let tables = SubsetTables::new(&columns, width);
+            for (position, entry) in tables.entries.iter().enumerate() {
+                let (group, subset) = (position >> width, position & ((1 << width) - 1));
+                let elements = (0..width).filter(|bit| subset >> bit & 1 == 1);
+                let points: Vec<_> = elements.filter_map(|bit| columns.get(group * width + bit)).collect();
+                if points.len() == subset.count_ones() as usize {
+                    let sum = points.iter().fold(AffinePoint::IDENTITY, |sum, point| add(&sum, point));
+                    assert!(*entry == sum);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn widths_grow_with_the_rows_and_stop_at_the_budget() {
+        assert!(choose_width(128, 25) < 6);
+        assert!(choose_width(4096, 1 << 10) >= 8);
+        let widest = choose_width(1 << 14, 1 << 30);
+        assert!(((1usize << 14).div_ceil(widest) << widest) * size_of::<AffinePoint>() <= TABLE_BUDGET);
+        assert!(RowCommitmentKey::new(subgroup_points(3), AffinePoint::IDENTITY).is_err());
+    }
+}
