@@ -157,6 +157,21 @@ def haircut_value(value: int, tiers: Sequence[Tier]) -> int:
     return total
 
 
+def debt_and_collateral(amounts: Sequence[Sequence[int]], market: Sequence[MarketAsset]) -> tuple[int, int]:
+    """Values of all debts and of all collateral after haircut, in units of 10^-16 USDT.
+
+    ``amounts[a]`` are the base units of asset ``market[a]``, in the order of `KINDS`. An asset with ``d``
+    decimals has its price cut to ``16 - d``, as the reference's BasePrice.
+    """
+    debt = collateral = 0
+    for (_, owed, *pools), entry in zip(amounts, market, strict=True):
+        price = entry.price.truncated(_VALUE_SCALE - entry.decimals)
+        debt += owed * price
+        for pool, amount in zip(POOLS, pools, strict=True):
+            collateral += haircut_value(amount * price, entry.pools[pool])
+    return debt, collateral
+
+
 @dataclass(frozen=True)
 class _Rules:
     """The two rules on a matrix with the columns of `KINDS` for every asset, in base units."""
@@ -185,15 +200,9 @@ class _Rules:
 
     def _debt_not_covered(self, values: Int64Array) -> Iterator[RuleBreak]:
         for row in np.flatnonzero(values[:, 1 :: len(KINDS)].any(axis=1)).tolist():
-            debt = covered = 0
             by_asset = values[row].reshape(-1, len(KINDS))
-            for asset in np.flatnonzero(by_asset.any(axis=1)).tolist():
-                entry = self.market[asset]
-                price = entry.price.truncated(_VALUE_SCALE - entry.decimals)
-                _, owed, *pools = by_asset[asset].tolist()
-                debt += owed * price
-                for pool, amount in zip(POOLS, pools, strict=True):
-                    covered += haircut_value(amount * price, entry.pools[pool])
+            used = np.flatnonzero(by_asset.any(axis=1)).tolist()
+            debt, covered = debt_and_collateral(by_asset[used].tolist(), [self.market[a] for a in used])
             if debt > covered:
                 shown = format_amount(covered, _VALUE_SCALE)
                 reason = f"the debt in USDT exceeds the collateral under the tiers, {shown}"
