@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from primitives.argument_instance import ArgumentInstance
 from primitives.argument_parameters import ArgumentShape
 from primitives.assets import Asset
 from primitives.backend import Backend, PointVector
+from primitives.backends import BACKEND_VARIABLE
 from primitives.errors import BackendUnavailableError
 from primitives.generators import Generators
 from primitives.reference_backend import ReferenceBackend
@@ -33,12 +36,24 @@ SEED = ProofRandomness(b"sealedbook range argument tests.")
 
 @functools.cache
 def fast_backend() -> Backend:
-    """The native backend where it is installed, else the reference backend."""
+    """The native backend where it is installed and not ruled out, else the reference backend."""
+    if os.environ.get(BACKEND_VARIABLE) == "reference":
+        return ReferenceBackend()
     try:
         from primitives.native_backend import NativeBackend
     except BackendUnavailableError:
         return ReferenceBackend()
     return NativeBackend()
+
+
+_Item = TypeVar("_Item")
+
+
+def thin(items: Sequence[_Item], keep: int) -> Sequence[_Item]:
+    """All items on the native backend; about `keep` of them, evenly spread, on the slow one."""
+    if fast_backend().name == "native":
+        return items
+    return items[:: max(1, len(items) // keep)]
 
 
 _GENERATORS: dict[str, Generators] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 
 import pytest
 from argument_support import (
@@ -16,6 +15,7 @@ from argument_support import (
     mixed_statement,
     prover_of,
     range_statement,
+    thin,
     verifier_of,
 )
 
@@ -53,10 +53,6 @@ def all_shapes() -> list[Parameters]:
     return found
 
 
-def sample(count: int) -> list[Parameters]:
-    return random.Random(5).sample(all_shapes(), count)
-
-
 def test_the_shapes_cover_what_they_should() -> None:
     chosen = [ArgumentShape(u, s.bit_count, len(s.assets), rho, f) for s, u, rho, f in all_shapes()]
     assert {shape.folding_rounds for shape in chosen} == {0, 1, 2, 3, 4, 5}
@@ -69,7 +65,7 @@ def test_the_shapes_cover_what_they_should() -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    all_shapes() if FAST.name == "native" else sample(20),
+    thin(all_shapes(), 12),
     ids=lambda p: f"W{p[0].bit_count}-A{len(p[0].assets)}-U{p[1]}-rho{p[2]}-f{p[3]}",
 )
 def test_honest_proof_is_accepted(parameters: Parameters) -> None:

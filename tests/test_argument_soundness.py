@@ -7,6 +7,7 @@ is otherwise flawless: it is then accepted.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -30,6 +31,7 @@ from argument_support import (
     mixed_statement,
     prover_of,
     range_statement,
+    thin,
     verifier_of,
     whole_table,
 )
@@ -58,18 +60,17 @@ def three_accounts(row_variables: int = 4) -> Case:
     return case(FAST, range_statement(1, 3), 3, row_variables, 1, batch=batch)
 
 
-@pytest.mark.parametrize("row_variables", [0, 2, 3, 4])
+@pytest.mark.parametrize("row_variables", thin([0, 2, 3, 4], 2))
 def test_every_single_wrong_bit(row_variables: int) -> None:
     made = three_accounts(row_variables)
-    for account in range(3):
-        for bit in range(3):
-            bits = made.witness.bits.copy()
-            bits[account, 0] ^= 1 << bit
-            witness = dataclasses.replace(made.witness, bits=bits)
-            refuse(made, prover_of(FAST).prove(made.instance, witness))
+    for account, bit in thin(list(itertools.product(range(3), range(3))), 3):
+        bits = made.witness.bits.copy()
+        bits[account, 0] ^= 1 << bit
+        witness = dataclasses.replace(made.witness, bits=bits)
+        refuse(made, prover_of(FAST).prove(made.instance, witness))
 
 
-@pytest.mark.parametrize("bit", range(17))
+@pytest.mark.parametrize("bit", thin(range(17), 4))
 def test_every_wrong_bit_of_rows_and_auxiliaries(bit: int) -> None:
     made = case(FAST, mixed_statement(2), 2, 4, 2)
     bits = made.witness.bits.copy()
@@ -181,7 +182,7 @@ def test_component_on_a_foreign_generator(place: str, base: int) -> None:
     refuse(made, adversary(FAST, foreign(place, base, 3)).prove(made.instance, made.witness))
 
 
-@pytest.mark.parametrize(("place", "base"), FOREIGN)
+@pytest.mark.parametrize(("place", "base"), thin(FOREIGN, 3))
 def test_control_without_the_foreign_component(place: str, base: int) -> None:
     made = two_accounts()
     proof = adversary(FAST, foreign(place, base, 0)).prove(made.instance, made.witness)

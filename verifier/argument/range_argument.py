@@ -55,8 +55,8 @@ class ArgumentVerifier:
             h_eff ( X (K + e T' - z_H H) + sum_t X_{>t} (A_t + x_t^2 B_t) - <v, base> - c <v, L> E ) = 0
 
         Steps:
-        1. The leaves C_u are points of the curve, none of them the identity.   [instance]
-        2. The proof has exactly the length of its shape.                       [length]
+        1. The proof has exactly the length of its shape.                       [length]
+        2. The leaves C_u are points of the curve, none of them the identity.   [instance]
         3. Absorb the instance; read the messages, each canonical, no point the identity, and draw the
            challenges, none degenerate.                           [encoding, identity, challenge-degenerate]
         4. The equation holds.                                                  [opening-equation]
@@ -102,10 +102,10 @@ class ArgumentVerifier:
 
     def _equation(self, instance: ArgumentInstance, proof: bytes) -> GroupEquation:
         """Steps 1 to 3, and the equation of step 4."""
+        self._check_length(instance, proof)
         leaves = self._decode_leaves(instance)
         try:
             transcript = self._open_transcript(instance, proof)
-            transcript.expect_remaining(instance.shape.proof_bytes, "proof")
             sumcheck = read_sumcheck(transcript, instance.shape)
             opening = read_opening(transcript, instance.shape)
         except NargError as error:
@@ -113,6 +113,12 @@ class ArgumentVerifier:
         except DegenerateChallengeError as error:
             raise ArgumentError(ArgumentCheck.CHALLENGE, str(error)) from error
         return build_equation(self._backend, instance, leaves, sumcheck, opening)
+
+    def _check_length(self, instance: ArgumentInstance, proof: bytes) -> None:
+        expected = instance.shape.proof_bytes
+        if len(proof) != expected:
+            reason = f"the proof has {len(proof)} bytes, its shape asks for {expected}"
+            raise ArgumentError(ArgumentCheck.LENGTH, reason)
 
     def _open_transcript(self, instance: ArgumentInstance, proof: bytes) -> VerifierTranscript:
         """A transcript that has absorbed the instance."""
