@@ -126,6 +126,14 @@ def columns_of(chunk: Chunk, delimiter: str, width: int) -> list[pa.StringArray]
     return [column.combine_chunks() for column in table.columns]
 
 
+def is_plain_text(chunk: Chunk) -> bool:
+    """Whether no field of a chunk taken by `columns_of` has blanks, controls or more than ASCII.
+
+    Quoted fields may hold the delimiter, which may be a tab.
+    """
+    return b" " not in chunk.data and b'"' not in chunk.data and chunk.data.isascii()
+
+
 def records_of(chunk: Chunk, delimiter: str, name: str) -> Iterator[Record]:
     """Every record of the chunk; sets ``chunk.unused`` where the last one is incomplete.
 

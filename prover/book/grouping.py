@@ -15,6 +15,7 @@ found: never half an account.
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +66,9 @@ class _Spill:
     def __init__(self, folder: Path, count: int, divisor: int) -> None:
         self._count = count
         self._divisor = divisor
-        self.paths = [folder / f"spill-{divisor}-{number}.arrow" for number in range(count)]
+        # a folder of their own: partitions of partitions exist side by side
+        own = Path(tempfile.mkdtemp(dir=folder))
+        self.paths = [own / f"{number}.arrow" for number in range(count)]
         self.rows = [0] * count
         self._files = [path.open("xb") for path in self.paths]
         self._writers = [pa.ipc.new_stream(file, _SPILL_SCHEMA) for file in self._files]

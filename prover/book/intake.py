@@ -147,7 +147,7 @@ def ids_are_canonical(ids: pa.Array, *, plain: bool) -> bool:
         return False
     if plain:
         return True
-    unusual = pc.invert(pc.match_substring_regex(ids, r"^[!-~](?:[ -~]*[!-~])?$"))
+    unusual = pc.invert(pc.match_substring_regex(ids, r"\A[!-~](?:[ -~]*[!-~])?\z"))
     try:
         for text in pc.unique(ids.filter(unusual)).to_pylist():
             canonical_account_id(text)

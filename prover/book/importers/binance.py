@@ -74,7 +74,7 @@ class _HexAccounts(AccountRule):
 
     def column(self, accounts: pa.Array, *, plain: bool) -> pa.Array | None:
         del plain
-        if not pc.all(pc.match_substring_regex(accounts, r"^[0-9a-fA-F]{64}$")).as_py():
+        if not pc.all(pc.match_substring_regex(accounts, r"\A[0-9a-fA-F]{64}\z")).as_py():
             return None
         return pc.ascii_lower(accounts)
 
