@@ -24,8 +24,8 @@ from primitives.backend import Backend, PointVector
 from primitives.backends import BACKEND_VARIABLE
 from primitives.errors import BackendUnavailableError
 from primitives.generators import Generators
+from primitives.kernel_choice import get_kernels
 from primitives.reference_backend import ReferenceBackend
-from primitives.reference_kernels import ReferenceKernels
 from prover.argument import ArgumentProver, ArgumentWitness, ProofRandomness
 from verifier.argument import ArgumentVerifier
 
@@ -67,7 +67,8 @@ def generators_of(backend: Backend) -> Generators:
 
 
 def prover_of(backend: Backend) -> ArgumentProver:
-    return ArgumentProver(backend, ReferenceKernels(backend), generators_of(backend))
+    """A prover with the kernels that belong to the backend."""
+    return ArgumentProver(backend, get_kernels(backend), generators_of(backend))
 
 
 def verifier_of(backend: Backend) -> ArgumentVerifier:

@@ -10,6 +10,7 @@ from argument_support import case, fast_backend, generators_of, mixed_statement,
 
 from primitives.argument_parameters import ArgumentShape
 from primitives.backend import Backend
+from primitives.kernel_choice import get_kernels
 from primitives.kernels import ArgumentKernels, PackedBits, check_packed_bits, packed_width
 from primitives.multilinear import bind_first, equality_table
 from primitives.parameters import GROUP_ORDER as R
@@ -17,7 +18,9 @@ from primitives.reference_backend import ReferenceBackend
 from primitives.reference_kernels import ReferenceKernels
 
 IMPLEMENTATIONS: list[tuple[Backend, ArgumentKernels]] = [
-    (backend, ReferenceKernels(backend)) for backend in (ReferenceBackend(), fast_backend())
+    (ReferenceBackend(), ReferenceKernels(ReferenceBackend())),
+    (fast_backend(), ReferenceKernels(fast_backend())),
+    (fast_backend(), get_kernels(fast_backend())),
 ]
 SHAPES = [
     # accounts, bits, row variables
