@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from sealedbook.options import JsonOption, OptionError
+from primitives.strict_json import MAX_JSON_BYTES
+from sealedbook.options import JsonOption, OptionError, read_small_file
 from sealedbook.output import ExitCode, console, notes, print_json, progress_bar, reported_errors
 
 _SOURCES = "generic-long, generic-wide, binance, ottersec, summa, bitmex, dapol"
@@ -29,6 +30,12 @@ def import_(
     prices: Annotated[
         Path | None,
         typer.Option("--prices", help="The source's public price (and tier) file, if it has one."),
+    ] = None,
+    document: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--document", help="A public document (market.json, model.json) to attach; may be repeated."
+        ),
     ] = None,
     reject_file: Annotated[
         Path | None,
@@ -96,6 +103,10 @@ def import_(
                     out,
                     assets=assets,
                     prices=prices,
+                    documents={
+                        path.name: read_small_file(path, "--document", MAX_JSON_BYTES)
+                        for path in document or ()
+                    },
                     options=options,
                     reject_sink=sink,
                     reject_rule_breakers=reject_rule_breakers,
