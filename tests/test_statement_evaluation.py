@@ -255,6 +255,8 @@ def test_positions_refuse_other_types_and_ranges() -> None:
         PositionBatch(np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64))
     with pytest.raises(ValueError, match="2\\^63"):
         PositionBatch.from_mappings([{0: -(2**63)}])
+    with pytest.raises(ValueError, match="2\\^63"):
+        PositionBatch.from_mappings([{0: 2**63}])
     with pytest.raises(ValueError, match="out of bounds"):
         PositionBatch.zeros(2).accounts(1, 3)
     with pytest.raises(ValueError, match="beyond the 1"):
