@@ -182,8 +182,9 @@ def test_the_example_of_rfc_8785_that_holds_integers() -> None:
 # Fields
 
 
-def finish(fields: JsonObject) -> None:
+def finish(fields: JsonObject) -> JsonObject:
     fields.finish()
+    return fields
 
 
 READS: Final[dict[str, tuple[Json, Callable[[JsonObject], object], str]]] = {
