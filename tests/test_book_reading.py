@@ -123,7 +123,7 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(
     files=st.lists(ROWS, min_size=1, max_size=3),
     line_end=st.sampled_from(["\n", "\r\n"]),
@@ -244,7 +244,7 @@ def test_wide_tables_ignore_named_columns_and_blanks_on_request(tmp_path: Path) 
     assert contents(tmp_path / "p") == contents(tmp_path / "b")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from(sorted(ACCOUNTS)), st.lists(st.sampled_from(AMOUNTS), min_size=3, max_size=3)),

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from prover.book.amounts import AmountError, parse_amount, parse_amounts
-from prover.book.csv_input import CsvInput, is_plain_text, Record, columns_of, records_of
+from prover.book.csv_input import CsvInput, Record, columns_of, is_plain_text, records_of
 from prover.book.intake import Intake, ReadOptions, id_fault, ids_are_canonical
 from prover.book.parquet_input import AmountColumn, ParquetInput, is_parquet, text_column
 from prover.book.report import Problem

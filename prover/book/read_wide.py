@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from primitives.account_id import AccountIdError, canonical_account_id
 from prover.book.amounts import AmountError, parse_amount, parse_amounts
-from prover.book.csv_input import CsvInput, is_plain_text, columns_of, records_of
+from prover.book.csv_input import CsvInput, columns_of, is_plain_text, records_of
 from prover.book.grouping import ACCOUNT_ROW
 from prover.book.intake import Intake, id_fault, ids_are_canonical
 from prover.book.parquet_input import AmountColumn, ParquetInput, blanks_to_zero, text_column
