@@ -7,6 +7,10 @@ import importlib
 
 BENCHES = {
     "commit": ("bench.commit", "sealing a book: commitments, tree, multi-scalar multiplication, memory"),
+    "prove": (
+        "bench.prove",
+        "the range argument: time per bit, certificates, whole books, verification, memory",
+    ),
     "kernels": (
         "bench.argument_kernels",
         "the range argument's prover: row commitments, sumcheck, positions",

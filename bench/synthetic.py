@@ -25,14 +25,17 @@ def random_rows(
     return np.arange(accounts + 1, dtype=np.int64) * assets, columns, amounts
 
 
-def write_synthetic_book(folder: Path, accounts: int, assets: int = 3, bits: int = 40) -> None:
-    """A book folder with `accounts` accounts that hold every asset."""
+def write_synthetic_book(
+    folder: Path, accounts: int, assets: int = 3, bits: int = 40, *, positive: bool = False
+) -> None:
+    """A book folder with `accounts` accounts that hold every asset (or owe it, unless `positive`)."""
     folder.mkdir(mode=0o700)
     writer = BookWriter(folder, AssetList.of((f"asset-{index}", 0) for index in range(assets)))
     for start in range(0, accounts, _PART):
         count = min(_PART, accounts - start)
         ids = pa.array([f"account-{index:012d}" for index in range(start, start + count)])
         _, columns, amounts = random_rows(count, assets, bits, seed=start)
+        amounts = np.abs(amounts) if positive else amounts
         amounts[amounts == 0] = 1
         owners = ids.take(pa.array(np.repeat(np.arange(count), assets)))
         writer.add_part(

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from circuits.assignment import NotSatisfiedError, assign_bits
+from circuits.assignment import NotSatisfiedError, RowAssigner
 from circuits.claim_statement import claim_documents, compile_claim
 from circuits.positions import PositionBatch
 from circuits.statement import Statement
@@ -109,6 +109,7 @@ class _Job:
     shape: ArgumentShape
     context: bytes
     backend: Backend
+    assigner: RowAssigner
 
     def instance(self, batch: int) -> ArgumentInstance:
         start = batch * self.plan.size
@@ -130,7 +131,7 @@ class _Job:
         positions = self.positions(start, stop)
         return ArgumentWitness(
             positions=positions,
-            bits=assign_bits(self.statement, positions),
+            bits=self.assigner.assign(positions),
             leaf_blindings=self.book.stream.leaf_blindings(self.backend, start, stop),
         )
 
@@ -164,7 +165,8 @@ def prove_book(
     context = context_digest(
         ACCOUNTS_KIND, name, book.book.digest(), claim_documents(model, market), statement.digest()
     )
-    job = _Job(book, statement, plan, plan.shape(statement), context, backend)
+    assigner = RowAssigner(statement, backend)
+    job = _Job(book, statement, plan, plan.shape(statement), context, backend, assigner)
     _check_every_account(job, progress)
     claim = AccountsClaim(
         name=name,
@@ -203,7 +205,7 @@ def _check_every_account(job: _Job, progress: Progress) -> None:
     step = min(_EVALUATED_AT_ONCE, job.plan.size)
     for start in range(0, leaves, step):
         try:
-            assign_bits(job.statement, job.positions(start, start + step))
+            job.assigner.assign(job.positions(start, start + step))
         except NotSatisfiedError as error:
             count += len(error.violations)
             for violation in error.violations[: LISTED_FAILURES - len(failures)]:
