@@ -12,6 +12,7 @@ from argument_support import (
     Case,
     case,
     fast_backend,
+    generators_of,
     mixed_statement,
     prover_of,
     range_statement,
@@ -23,6 +24,7 @@ import verifier.argument.combination
 from primitives.argument_instance import ArgumentInstance
 from primitives.parameters import GROUP_ORDER, SCALAR_BYTES
 from verifier.argument import ArgumentCheck, ArgumentClaim, ArgumentError, ArgumentVerifier
+from verifier.argument.combination import EquationSum
 from verifier.argument.equation import GroupEquation
 
 FAST = fast_backend()
@@ -66,6 +68,20 @@ def test_points_are_summed_in_parts(
         wrong = [damaged(entry) if index == position else entry for index, entry in enumerate(claims)]
         with pytest.raises(ArgumentError, match=f"^proof {position}: opening-equation: "):
             verifier_of(FAST).verify_all(wrong)
+
+
+def test_points_held_are_bounded(claims: list[ArgumentClaim], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifier.argument.combination, "POINTS_HELD", 20)
+    checker = verifier_of(FAST)
+    total = EquationSum(FAST, generators_of(FAST))
+    held = []
+    for entry in claims:
+        equation = checker._equation(entry.instance, entry.proof)
+        total.add(equation, entry.instance.statement.assets, 1)
+        held.append(len(total._points))
+    assert 0 < max(held) < 20
+    assert 0 in held
+    assert total.holds()
 
 
 @pytest.mark.parametrize("position", thin(range(4), 2))
