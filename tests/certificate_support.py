@@ -20,7 +20,7 @@ from primitives.backends import get_backend
 from primitives.certificate import Certificate
 from primitives.generators import Generators
 from primitives.opening import Opening, Position
-from primitives.parameters import GROUP_ORDER
+from primitives.parameters import AMOUNT_LIMIT, GROUP_ORDER
 from primitives.sum_tree import SumNode, leaf_hash, node_hash
 from prover.argument import ProofRandomness
 from prover.certificate import make_certificate
@@ -107,6 +107,21 @@ def seal_fixed_book(backend: Backend, issuer: str = "Example Exchange") -> list[
         )
         for leaf, (account, amounts) in enumerate(LEAVES)
     ]
+
+
+def one_leaf_book(backend: Backend, amounts: list[int], blinding: int) -> Opening:
+    """A book that is one leaf with these amounts (any scalars) of `ASSETS`: its root is the leaf.
+
+    The opening lists what can be a position; a scalar that cannot is in the commitment alone.
+    """
+    salt = bytes(32)
+    tag, commitment = account_tag(salt, "alice"), commit(backend, amounts, blinding)
+    root = SumNode(leaf_hash(tag, commitment), commitment)
+    digest = hashlib.sha256(tag + commitment).digest()
+    issuer, as_of = "One Leaf", datetime(2026, 1, 31, tzinfo=UTC)
+    book = SealedBook(issuer, bytes(32), as_of, ASSETS, 1, digest, root)
+    held = tuple(Position(a, q) for a, q in zip(ASSETS, amounts, strict=True) if q and abs(q) < AMOUNT_LIMIT)
+    return Opening(book, "alice", held, blinding, salt, 0, tag, commitment, ())
 
 
 def commit(backend: Backend, amounts: list[int], blinding: int) -> bytes:
