@@ -5,6 +5,9 @@ pub mod account_sumcheck;
 pub mod bit_table;
 pub mod folded_table;
 pub mod gram;
+pub mod lane_adder;
+#[cfg(target_arch = "x86_64")]
+mod lane_field;
 pub mod lazy_sums;
 pub mod positions;
 pub mod row_commitments;

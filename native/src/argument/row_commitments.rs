@@ -7,7 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bit_table::{BitTable, bits_of_words};
-use crate::batch_affine::{BatchAdder, Indexed, Pairs};
+use super::lane_adder::LaneAdder;
+use crate::batch_affine::{Indexed, Pairs};
 use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::Fr;
 use crate::fixed_base::{self, SparseRows};
@@ -47,7 +48,7 @@ impl SubsetTables {
 
 /// Fills the tables of consecutive groups: subsets with highest element b are B_b plus the subsets below.
 fn fill_subset_sums(tables: &mut [AffinePoint], width: usize, columns: &[AffinePoint]) {
-    let mut adder = BatchAdder::default();
+    let mut adder = LaneAdder::default();
     let mut additions = Vec::new();
     for bit in 0..width {
         additions.clear();
@@ -167,7 +168,7 @@ struct RowAdder<'a> {
     /// Lane `i * sums.len() + row` of `lanes_per_row` lanes i.
     lanes: Vec<AffinePoint>,
     lanes_per_row: usize,
-    adder: BatchAdder,
+    adder: LaneAdder,
 }
 
 impl<'a> RowAdder<'a> {
@@ -181,7 +182,7 @@ impl<'a> RowAdder<'a> {
         let lanes_per_row = (BATCH / sums.len()).next_power_of_two().min(columns.div_ceil(8)).max(1);
         let mut lanes = vec![AffinePoint::IDENTITY; lanes_per_row * sums.len()];
         lanes[..sums.len()].copy_from_slice(sums);
-        Self { sums, words, words_per_row, lanes, lanes_per_row, adder: BatchAdder::default() }
+        Self { sums, words, words_per_row, lanes, lanes_per_row, adder: LaneAdder::default() }
     }
 
     /// Adds the table entries of all groups, and the lanes of each row together.
