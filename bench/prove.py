@@ -33,6 +33,7 @@ from prover.argument import ArgumentProver, ArgumentWitness
 from verifier.argument import ArgumentVerifier
 
 _WIDTH = 96
+_LARGE_PRICE = 1 << 53
 _BIT_TARGET = 0.06
 _BOOKS = (
     ("10^4", 10**4, 1, None),
@@ -238,7 +239,10 @@ def _growth_figures(backend: Backend) -> list[Figure]:
 
 
 def book_model(rows: int) -> bytes:
-    """A model document of `rows` rows of 96 bits over the three assets of a synthetic book."""
+    """A model document of `rows` rows of 96 bits over the three assets of a synthetic book.
+
+    Prices are so large that the values fill their rows: zero bits would cost next to nothing.
+    """
     members = [
         {
             "kind": "net-value",
@@ -247,7 +251,7 @@ def book_model(rows: int) -> bytes:
             "prices": {
                 "quote": "X",
                 "scale": 0,
-                "prices": [{"asset": f"asset-{a}", "price": str(1 + row * 3 + a)} for a in range(3)],
+                "prices": [{"asset": f"asset-{a}", "price": str(_LARGE_PRICE + row * 3 + a)} for a in range(3)],
             },
         }
         for row in range(rows)
