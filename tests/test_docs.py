@@ -39,13 +39,14 @@ README: Final = ROOT / "README.md"
 HOLDER: Final = ROOT / "docs" / "guide-account-holder.md"
 AUDITOR: Final = ROOT / "docs" / "guide-auditor.md"
 EXCHANGE: Final = ROOT / "docs" / "guide-exchange.md"
-PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE)
+CERTIFICATES: Final = ROOT / "docs" / "guide-certificates.md"
+PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE, CERTIFICATES)
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEREDOC = re.compile(r"<<'(\w+)'$")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-_CHECK = re.compile(r"\b[BCO]\d+-[a-z-]+")
+_CHECK = re.compile(r"\b[BCKO]\d+-[a-z-]+")
 
 
 @dataclass
@@ -166,7 +167,7 @@ def folder(page: Path, published: Path, tmp_path: Path) -> Path:
     """The folder that a reader of `page` starts in: empty for those who make everything themselves."""
     place = tmp_path / "work"
     place.mkdir()
-    if page in (HOLDER, AUDITOR):
+    if page in (HOLDER, AUDITOR, CERTIFICATES):
         subprocess.run(["cp", "-r", f"{published}/.", str(place)], check=True)
     return place
 
@@ -279,7 +280,7 @@ def test_every_option_and_command_named_exists(page: Path) -> None:
 
 def _table_codes(page: Path) -> set[str]:
     """Check names that begin a row of a table."""
-    return set(re.findall(r"^\| `([BCO]\d+-[a-z-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^\| `([BCKO]\d+-[a-z-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def _names(*letters: str) -> set[str]:
@@ -298,6 +299,10 @@ def test_auditors_are_told_every_check_of_a_bundle() -> None:
 def test_holders_are_told_what_to_do_about_every_check_of_an_opening() -> None:
     attestation = {"B1-files", "B2-attestation", "B3-issuer", "B4-signature"}
     assert _table_codes(HOLDER) == _names("O") | attestation
+
+
+def test_those_who_are_shown_a_certificate_are_told_every_check() -> None:
+    assert _table_codes(CERTIFICATES) == _names("K")
 
 
 @pytest.mark.parametrize("level", list(Level), ids=lambda level: level.name)

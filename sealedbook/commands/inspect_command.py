@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from primitives.amounts_text import format_amount
 from primitives.attestation import ATTESTATION_NAME, Attestation, SealedBook, format_time
+from primitives.certificate import Certificate
 from primitives.opening import Opening
 from primitives.strict_json import MAX_JSON_BYTES, Json, JsonError
 from sealedbook.options import MAX_OPENING_BYTES, JsonOption, OptionError, read_small_file
@@ -17,7 +18,9 @@ from sealedbook.output import console, print_json, reported_errors
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A bundle, an attestation, an opening, a book or a vault.")],
+    path: Annotated[
+        Path, typer.Argument(help="A bundle, an attestation, an opening, a certificate, a book or a vault.")
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Show what something says, without checking any of it (`verify` and `check` do)."""
@@ -47,7 +50,32 @@ def describe(path: Path) -> tuple[str, dict[str, Json]]:
         raise OptionError(f"{path} is a folder, but not a bundle, a book or a vault")
     if path.name == ATTESTATION_NAME:
         return _describe_attestation(path, "an attestation")
-    return _describe_opening(path)
+    return _describe_document(path)
+
+
+def _describe_document(path: Path) -> tuple[str, dict[str, Json]]:
+    data = read_small_file(path, "PATH", MAX_OPENING_BYTES)
+    try:
+        return _describe_certificate(Certificate.parse(data))
+    except JsonError:
+        return _describe_opening(path, data)
+
+
+def _describe_certificate(certificate: Certificate) -> tuple[str, dict[str, Json]]:
+    terms = certificate.terms
+    details: dict[str, Json] = {
+        "leaf_index": terms.leaf.index,
+        "statement": list[Json](terms.model.decode("utf-8").splitlines()),
+    }
+    if terms.audience is not None:
+        details["audience"] = terms.audience
+    if terms.market is not None:
+        details["market"] = list[Json](terms.market.decode("utf-8").splitlines())
+    return "a certificate", {
+        **details,
+        "proof_bytes": len(certificate.proof),
+        **_book_details(terms.book),
+    }
 
 
 def _describe_attestation(path: Path, kind: str) -> tuple[str, dict[str, Json]]:
@@ -72,12 +100,12 @@ def _book_details(book: SealedBook) -> dict[str, Json]:
     }
 
 
-def _describe_opening(path: Path) -> tuple[str, dict[str, Json]]:
+def _describe_opening(path: Path, data: bytes) -> tuple[str, dict[str, Json]]:
     try:
-        opening = Opening.parse(read_small_file(path, "PATH", MAX_OPENING_BYTES))
+        opening = Opening.parse(data)
     except JsonError as error:
         raise OptionError(
-            f"{path} is not an opening, an attestation, or a folder of ours: {error}"
+            f"{path} is not a certificate, and is not an opening, an attestation, or a folder of ours: {error}"
         ) from error
     positions: list[Json] = [
         f"{position.asset.id} {format_amount(position.amount, position.asset.decimals)}"
