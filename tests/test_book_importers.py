@@ -228,7 +228,7 @@ def test_dapol(tmp_path: Path) -> None:
 @pytest.mark.parametrize("indent", [None, 3])
 def test_ottersec(chunk_bytes: int, order: tuple[str, ...], indent: int | None, tmp_path: Path) -> None:
     ledger = SAMPLES["ottersec"]["ledger"]
-    accounts = ledger["accounts"] | {"zoë": {"BTC": -12, "ETH": 99999}, "empty": {}}
+    accounts = ledger["accounts"] | {'zo"ë[[': {"BTC": -12, "ETH": 99999}, "empty": {}}
     document = {name: accounts if name == "accounts" else ledger[name] for name in order}
     path = tmp_path / "private_ledger.json"
     path.write_text(json.dumps(document, indent=indent, ensure_ascii=indent is None), encoding="utf-8")

@@ -74,9 +74,11 @@ def damaged_parquet(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+ONE = {"usdt_decimals": 2, "balance_decimals": 4, "price": 100}
+
+
 def ledger(accounts: object, assets: object | None = None) -> str:
-    one = {"usdt_decimals": 2, "balance_decimals": 4, "price": 100}
-    return json.dumps({"assets": assets or {"BTC": one}, "accounts": accounts, "timestamp": 1})
+    return json.dumps({"assets": assets or {"BTC": ONE}, "accounts": accounts, "timestamp": 1})
 
 
 FATAL = [
@@ -145,6 +147,24 @@ FATAL = [
     Case(
         "malformed-json", ledger({}).replace('"timestamp": 1',
         '"timestamp": -1'), 0, "", "", "", "milliseconds", "ottersec",
+    ),
+    Case("malformed-json", '{"assets":{"BTC":' + "[" * 100_000, 0, "", "", "", "more than 16 levels", "ottersec"),
+    Case("malformed-json", '{"assets":{"BTC":"' + "[" * 100_000, 0, "", "", "", "reasonable size", "ottersec"),
+    Case("malformed-json", '{"assets":{"BTC":tru', 0, "", "", "", "reasonable size", "ottersec"),
+    Case("malformed-json", '{"assets":{"BTC":tru}}', 0, "", "", "", "not a JSON value at", "ottersec"),
+    Case("malformed-json", ledger({}, []).replace("BTC", ""), 0, "", "", "", "id is empty", "ottersec"),
+    Case("malformed-json", '{"assets":[]}', 0, "", "", "", "not an object with assets", "ottersec"),
+    Case(
+        "malformed-json", ledger({}).replace('"timestamp": 1', '"accounts": {}'),
+        0, "", "", "", "at most one timestamp", "ottersec",
+    ),
+    Case("malformed-json", '{"x":1,"assets":{}}', 0, "", "", "", "not an object with assets", "ottersec"),
+    *(
+        Case("malformed-json", ledger({}, {"BTC": ONE | bad}), 0, "", "BTC", "", "needs exactly", "ottersec")
+        for bad in (
+            {"usdt_decimals": 19}, {"balance_decimals": -1}, {"price": 1 << 64}, {"price": True}, {"price": 1.5},
+            {"x": 1},
+        )
     ),
     Case("malformed-json", ledger({}, {"BTC": {"price": 1}}), 0, "", "BTC", "", "needs exactly", "ottersec"),
     Case(
@@ -444,6 +464,14 @@ def test_a_record_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         import_book(
             "generic-long", [path], tmp_path / "book", assets=ASSETS, options=ReadOptions(chunk_bytes=64)
         )
+
+
+def test_an_account_of_unreasonable_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prover.book.importers.json_stream.MAX_MEMBER_CHARACTERS", 1000)
+    path = tmp_path / "ledger.json"
+    path.write_text(ledger({"a": {"x" * 5000: 1}}))
+    with pytest.raises(ImportFailedError, match="not a JSON value of reasonable size"):
+        import_book("ottersec", [path], tmp_path / "book", options=ReadOptions(chunk_bytes=64))
 
 
 def test_a_file_that_changes_under_the_import_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,8 @@ from prover.book.report import Problem
 from prover.book.text_input import InputFaultError, TextInput
 
 MAX_MEMBER_CHARACTERS: Final = 16 << 20
+MAX_DEPTH: Final = 16
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|["\[\]{}]', re.DOTALL)
 _BLANKS: Final = " \t\r\n"
 
 
@@ -87,19 +90,54 @@ class JsonStream:
 
     def value(self) -> Any:
         """Decode the whole value that comes next."""
-        self._peek()
+        return self._nested_value() if self._peek() in ("{", "[") else self._scalar()
+
+    def _nested_value(self) -> Any:
+        while not self._is_closed():
+            self._need_more()
+        try:
+            value, self._position = _DECODER.raw_decode(self._buffer, self._position)
+        except ValueError:
+            raise self.fault("not a JSON value") from None
+        return value
+
+    def _scalar(self) -> Any:
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._buffer, self._position)
-            except (ValueError, RecursionError) as error:
-                held = len(self._buffer) - self._position
-                if isinstance(error, RecursionError) or held > MAX_MEMBER_CHARACTERS or not self._more():
-                    raise self.fault("not a JSON value of reasonable size") from None
+            except ValueError:
+                self._need_more()
                 continue
             # a number that touches the end of the buffer may go on in the next block
             if end < len(self._buffer) or not self._more():
                 self._position = end
                 return value
+
+    def _need_more(self) -> None:
+        if len(self._buffer) - self._position > MAX_MEMBER_CHARACTERS or not self._more():
+            raise self.fault("not a JSON value of reasonable size")
+
+    def _is_closed(self) -> bool:
+        """Whether the object or array that comes next ends in the buffer.
+
+        Too deep a nesting is refused here: the decoder recurses in C, and libraries raise Python's
+        recursion limit beyond the stack.
+        """
+        depth = 0
+        for match in _STRING_OR_BRACKET.finditer(self._buffer, self._position):
+            found = match[0]
+            if found in "{[":
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise self.fault(f"nested more than {MAX_DEPTH} levels deep")
+            elif found in "}]":
+                depth -= 1
+                if depth == 0:
+                    return True
+            elif len(found) == 1:
+                # a string that is not closed yet
+                return False
+        return False
 
     def members(self) -> Iterator[str]:
         """The names in the object that comes next; the caller takes each value before the next name."""
