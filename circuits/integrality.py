@@ -25,7 +25,7 @@ def is_range_of_one_position(row: Row) -> bool:
 def loose_positions(rows: Sequence[Row]) -> tuple[int, ...]:
     """Indices of the assets that some row uses beyond a range of its own, while no row bounds them by 2^63."""
     used = {asset for row in rows if not is_range_of_one_position(row) for asset, _ in row.positions}
-    bounded = {row.positions[0][0] for row in rows if is_range_of_one_position(row) and _is_within_limit(row)}
+    bounded = {row.positions[0][0] for row in rows if is_range_of_one_position(row) and is_within_limit(row)}
     return tuple(sorted(used - bounded))
 
 
@@ -37,6 +37,7 @@ def position_interval(row: Row) -> tuple[int, int]:
     return row.constant - largest, row.constant
 
 
-def _is_within_limit(row: Row) -> bool:
+def is_within_limit(row: Row) -> bool:
+    """Whether a row `is_range_of_one_position` allows no position beyond ``|q_a| <= 2^63``."""
     least, greatest = position_interval(row)
     return least >= -AMOUNT_LIMIT and greatest <= AMOUNT_LIMIT

@@ -180,6 +180,9 @@ def _check_claims(fields: JsonObject, claims: Sequence[Claim], listed: set[str])
     needed = {name for claim in claims for name in claim.file_names}
     if missing := sorted(needed - listed):
         raise fields.fail("claims", f"{missing[0]} is claimed but not listed among the files")
+    proof_names = [name for claim in claims for name in claim.file_names if name.startswith(PROOF_FOLDER)]
+    if len(set(proof_names)) != len(proof_names):
+        raise fields.fail("claims", "two claims name one proof file")
     proofs = {name for name in listed if name.startswith(PROOF_FOLDER)}
     if stray := sorted(proofs - needed):
         raise fields.fail("files", f"{stray[0]} belongs to no claim")

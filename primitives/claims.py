@@ -19,11 +19,16 @@ from typing import Final
 from primitives.argument_parameters import ArgumentShape, SizedStatement, batch_profile
 from primitives.errors import SealedbookError
 from primitives.parameters import CLAIM_CONTEXT_LABEL, HASH_BYTES
+from primitives.ratio import Ratio
 from primitives.strict_json import Json, JsonObject, canonical_json
 
 CONTEXT_FORMAT: Final = "sealedbook/claim-context/v1"
 ACCOUNTS_KIND: Final = "accounts"
 ACCOUNTS_SESSION: Final = b"sealedbook/v1/accounts"
+SOLVENCY_KIND: Final = "solvency"
+SOLVENCY_SESSION: Final = b"sealedbook/v1/solvency"
+TOTALS_APPLICATION: Final = b"sealedbook/v1/solvency-totals"
+"""Names the sigma proof that the root's sum opens to public totals."""
 
 PROOF_FOLDER: Final = "proofs/"
 MAX_CLAIMS: Final = 64
@@ -132,12 +137,15 @@ class AccountsClaim:
         documents = [self.model] if self.market is None else [self.model, self.market]
         return documents + [self.proof_name(batch) for batch in range(self.batches)]
 
+    @property
+    def own_documents(self) -> list[str]:
+        """Documents that leave the bundle with the claim: none, since models and markets have uses of their own."""
+        return []
+
     @staticmethod
     def read(fields: JsonObject) -> AccountsClaim:
         """From the fields after ``kind``."""
-        name = fields.text("name")
-        if not _NAME.match(name):
-            raise fields.fail("name", "is not 1 to 40 lower-case letters, digits and hyphens")
+        name = _read_name(fields)
         model = fields.text("model")
         market = fields.text("market") if fields.has("market") else None
         statement = fields.hex("statement", HASH_BYTES)
@@ -146,15 +154,80 @@ class AccountsClaim:
         return AccountsClaim(name, model, market, statement, batches)
 
 
-Claim = AccountsClaim
+@dataclass(frozen=True)
+class SolvencyClaim:
+    """Reserves cover `ratio` times the totals, for each asset that the reserves document names.
+
+    `reserves` is that document's file name. `totals` is the file name of the public totals, or None where they
+    stay hidden. The digest serves as in `AccountsClaim`.
+    """
+
+    name: str
+    reserves: str
+    totals: str | None
+    ratio: Ratio
+    statement_digest: bytes
+
+    def to_json(self) -> Json:
+        """The object as it stands in the attestation."""
+        document: dict[str, Json] = {
+            "kind": SOLVENCY_KIND,
+            "name": self.name,
+            "reserves": self.reserves,
+            "ratio": self.ratio.to_json(),
+            "totals": "hidden" if self.totals is None else "public",
+            "statement": self.statement_digest.hex(),
+        }
+        if self.totals is not None:
+            document["totals_file"] = self.totals
+        return document
+
+    @property
+    def proof_name(self) -> str:
+        """The file with the proof."""
+        return f"{PROOF_FOLDER}{self.name}.narg"
+
+    @property
+    def own_documents(self) -> list[str]:
+        """Documents that leave the bundle with the claim."""
+        return [self.reserves] if self.totals is None else [self.reserves, self.totals]
+
+    @property
+    def file_names(self) -> list[str]:
+        """Every file that the claim needs."""
+        return [*self.own_documents, self.proof_name]
+
+    @staticmethod
+    def read(fields: JsonObject) -> SolvencyClaim:
+        """From the fields after ``kind``."""
+        name = _read_name(fields)
+        reserves = fields.text("reserves")
+        ratio = Ratio.read(fields.object("ratio"))
+        mode = fields.text("totals")
+        if mode not in ("hidden", "public"):
+            raise fields.fail("totals", f"{mode[:40]!r} is not 'hidden' or 'public'")
+        totals = fields.text("totals_file") if mode == "public" else None
+        statement = fields.hex("statement", HASH_BYTES)
+        fields.finish()
+        return SolvencyClaim(name, reserves, totals, ratio, statement)
+
+
+Claim = AccountsClaim | SolvencyClaim
 
 
 def parse_claim(value: Json, path: str) -> Claim:
     """A claim of any kind; `JsonError` names the field."""
     fields = JsonObject(value, path)
     kind = fields.text("kind")
-    if kind != ACCOUNTS_KIND:
-        raise fields.fail(
-            "kind", f"unknown kind {kind[:40]!r}: this verifier is too old for it, or it is wrong"
-        )
-    return AccountsClaim.read(fields)
+    if kind == ACCOUNTS_KIND:
+        return AccountsClaim.read(fields)
+    if kind == SOLVENCY_KIND:
+        return SolvencyClaim.read(fields)
+    raise fields.fail("kind", f"unknown kind {kind[:40]!r}: this verifier is too old for it, or it is wrong")
+
+
+def _read_name(fields: JsonObject) -> str:
+    name = fields.text("name")
+    if not _NAME.match(name):
+        raise fields.fail("name", "is not 1 to 40 lower-case letters, digits and hyphens")
+    return name

@@ -84,6 +84,29 @@ def public_difference_opening(
     return _difference(backend, generators, blinding_generator, minuend, subtrahend, constants, terms)
 
 
+def public_opening(
+    backend: Backend,
+    *,
+    generators: PointVector,
+    blinding_generator: PointVector,
+    commitment: PointVector,
+    amounts: Sequence[int],
+) -> LinearRelation:
+    """A commitment holds exactly the public `amounts` q (totals that are published):
+
+        C - sum_a q_a G_a = rho H
+
+    Witness: ``rho``. Amounts are taken modulo r.
+    """
+    count = len(generators)
+    if len(amounts) != count:
+        raise ValueError(f"{count} generators, but {len(amounts)} amounts")
+    _check_single(blinding_generator, commitment)
+    elements = generator(backend).concat(generators).concat(blinding_generator).concat(commitment)
+    image = [(count + 2, 1), *((1 + asset, -amount) for asset, amount in enumerate(amounts))]
+    return LinearRelation(backend, elements, [Equation(image, [(0, count + 1, 1)])])
+
+
 def _difference(
     backend: Backend,
     generators: PointVector,

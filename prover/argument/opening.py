@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from primitives.argument_parameters import ArgumentShape
 from primitives.argument_relation import unfold
 from primitives.backend import Backend, PointVector, ScalarVector
+from primitives.kernels import ArgumentKernels
 from primitives.multilinear import halves, padded
 from primitives.parameters import GROUP_ORDER
 from primitives.transcript import ProverTranscript
@@ -35,9 +36,15 @@ class OpeningProver:
     """
 
     def __init__(
-        self, backend: Backend, shape: ArgumentShape, bases: PointVector, form: ScalarVector
+        self,
+        backend: Backend,
+        kernels: ArgumentKernels,
+        shape: ArgumentShape,
+        bases: PointVector,
+        form: ScalarVector,
     ) -> None:
         self._backend = backend
+        self._kernels = kernels
         self._shape = shape
         padding = backend.identity(shape.padded_opening_length - shape.opening_length)
         vector_bases = bases.slice(0, shape.opening_length)
@@ -74,4 +81,4 @@ class OpeningProver:
     def _commit(self, vector: ScalarVector, blinding: int = 0) -> PointVector:
         """``<vector, g> + blinding H``."""
         tail = self._backend.scalars_from_ints([vector.inner(self._form), blinding])
-        return self._backend.multi_scalar_multiply(self._padded_bases, vector.concat(tail))
+        return self._kernels.multi_scalar_multiply(self._padded_bases, vector.concat(tail))

@@ -21,7 +21,7 @@ from primitives.transcript import ProverTranscript
 from prover.argument.opening import Opening, OpeningProver
 from prover.argument.randomness import ProofScalars
 from prover.argument.sumcheck import SumcheckProver
-from prover.argument.witness import ArgumentWitness
+from prover.argument.witness import Witness
 
 
 class ProverContext:
@@ -49,7 +49,7 @@ class ProofRun:
         self,
         context: ProverContext,
         instance: ArgumentInstance,
-        witness: ArgumentWitness,
+        witness: Witness,
         scalars: ProofScalars,
     ) -> None:
         self._backend = context.backend
@@ -99,7 +99,7 @@ class ProofRun:
         """``M = sum_j mu_j M_j + delta_M H``."""
         generators = self._context.generators
         bases = generators.masks(self._shape.mask_count).concat(generators.blinding())
-        return self._backend.multi_scalar_multiply(bases, self._masks.concat(self._mask_blinding))
+        return self._context.kernels.multi_scalar_multiply(bases, self._masks.concat(self._mask_blinding))
 
     def _begin_sumcheck(self, tau: Sequence[int], weights: LinearForm) -> SumcheckProver:
         return SumcheckProver(
@@ -115,9 +115,7 @@ class ProofRun:
     def _account_values(self, weights: LinearForm) -> ScalarVector:
         """``v_u = sum_k lambda_k b(u,k)``, which is ``<c, q_u> + kappa`` where the rows hold."""
         coefficients = self._backend.scalars_from_ints(weights.positions)
-        return self._context.kernels.evaluate_positions(
-            self._witness.positions, coefficients, weights.constant
-        )
+        return self._witness.evaluate(self._context.kernels, coefficients, weights.constant)
 
     def _send_rounds(self, sumcheck: SumcheckProver) -> list[int]:
         """Message 3: ``a_{j,i} + mu_{j,i}`` for each round; returns r_1 .. r_n."""
@@ -144,9 +142,7 @@ class ProofRun:
         self, relation: OpeningRelation, challenges: FormChallenges, bbar: ScalarVector
     ) -> None:
         """Messages 5 and 6: w, which opens T."""
-        qbar = self._context.kernels.sum_positions(
-            self._witness.positions, relation.account_weights, self._shape.assets
-        )
+        qbar = self._witness.combine(self._context.kernels, relation.account_weights, self._shape.assets)
         opening = Opening(
             self._opened_vector(bbar, qbar, challenges.omega), self._blinding(relation, challenges.omega)
         )
@@ -155,7 +151,7 @@ class ProofRun:
             self._scalars.opening_nonce_blinding().sum(),
         )
         form = relation.coefficients(challenges).scale(challenges.form)
-        OpeningProver(self._backend, self._shape, self._opening_bases(), form).prove(
+        OpeningProver(self._backend, self._context.kernels, self._shape, self._opening_bases(), form).prove(
             self._transcript, opening, nonce
         )
 

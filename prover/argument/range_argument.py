@@ -8,7 +8,7 @@ from primitives.generators import Generators
 from primitives.kernels import ArgumentKernels
 from prover.argument.proof_run import ProofRun, ProverContext
 from prover.argument.randomness import ProofRandomness
-from prover.argument.witness import ArgumentWitness
+from prover.argument.witness import Witness
 
 
 class ArgumentProver:
@@ -23,7 +23,7 @@ class ArgumentProver:
         self._context = ProverContext(backend, kernels, generators)
 
     def prove(
-        self, instance: ArgumentInstance, witness: ArgumentWitness, randomness: ProofRandomness | None = None
+        self, instance: ArgumentInstance, witness: Witness, randomness: ProofRandomness | None = None
     ) -> bytes:
         """The proof (NARG string), ``instance.shape.proof_bytes`` long.
 
@@ -44,7 +44,7 @@ def prove(
     kernels: ArgumentKernels,
     generators: Generators,
     instance: ArgumentInstance,
-    witness: ArgumentWitness,
+    witness: Witness,
     randomness: ProofRandomness | None = None,
 ) -> bytes:
     """One proof (see `ArgumentProver.prove`). For many batches make one `ArgumentProver`: it keeps tables."""
