@@ -101,7 +101,7 @@ class TimedKernels:
 
     def __init__(self, kernels: ArgumentKernels) -> None:
         self._kernels = kernels
-        self.seconds = {"row commitments": 0.0, "account sumcheck": 0.0}
+        self.seconds = {"row commitments": 0.0, "account sumcheck": 0.0, "multi-scalar multiplications": 0.0}
 
     def row_commitment_key(self, columns: PointVector, blinding_generator: PointVector) -> RowCommitmentKey:
         key = self._kernels.row_commitment_key(columns, blinding_generator)
@@ -120,6 +120,12 @@ class TimedKernels:
         self, positions: SparsePositions, coefficients: ScalarVector, constant: int
     ) -> ScalarVector:
         return self._kernels.evaluate_positions(positions, coefficients, constant)
+
+    def multi_scalar_multiply(self, points: PointVector, scalars: ScalarVector) -> PointVector:
+        start = time.perf_counter()
+        total = self._kernels.multi_scalar_multiply(points, scalars)
+        self.seconds["multi-scalar multiplications"] += time.perf_counter() - start
+        return total
 
 
 class _TimedKey:

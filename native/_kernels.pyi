@@ -29,6 +29,7 @@ __all__ = [
     "multi_scalar_multiply",
     "points_from_compressed",
     "points_from_uncompressed",
+    "prover_multi_scalar_multiply",
     "scalars_from_bytes",
     "scalars_from_int64",
     "scalars_from_wide_bytes",
@@ -160,3 +161,6 @@ def evaluate_positions(
     coefficients: backend.ScalarVector,
     constant: int,
 ) -> ScalarVector: ...
+def prover_multi_scalar_multiply(
+    points: backend.PointVector, scalars: backend.ScalarVector
+) -> PointVector: ...

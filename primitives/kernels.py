@@ -113,3 +113,11 @@ class ArgumentKernels(Protocol):
     ) -> ScalarVector:
         """``<coefficients, q_u> + constant`` for each account: U scalars from A coefficients."""
         ...
+
+    def multi_scalar_multiply(self, points: PointVector, scalars: ScalarVector) -> PointVector:
+        """The same as `primitives.backend.Backend.multi_scalar_multiply`, for provers alone.
+
+        Zeros among the scalars cost little. An implementation may use arithmetic that verifiers do not rely
+        on: an error in it makes proofs that are refused.
+        """
+        ...

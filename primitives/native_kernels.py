@@ -77,3 +77,7 @@ class NativeKernels:
             coefficients,
             constant % GROUP_ORDER,
         )
+
+    def multi_scalar_multiply(self, points: PointVector, scalars: ScalarVector) -> PointVector:
+        """``sum_i s_i P_i``; `ValueError` on unequal lengths."""
+        return _kernels.prover_multi_scalar_multiply(points, scalars)

@@ -129,6 +129,10 @@ class ReferenceKernels:
         ]
         return self._backend.scalars_from_ints(values)
 
+    def multi_scalar_multiply(self, points: PointVector, scalars: ScalarVector) -> PointVector:
+        """``sum_i s_i P_i``."""
+        return self._backend.multi_scalar_multiply(points, scalars)
+
 
 def _check_accounts(positions: SparsePositions, accounts: int) -> None:
     if len(positions.row_offsets) != accounts + 1:

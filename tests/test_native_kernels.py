@@ -286,6 +286,18 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 90, 120, 700])
+@pytest.mark.parametrize("density", [1.0, 0.5, 0.05])
+def test_multi_scalar_multiplication(count: int, density: float) -> None:
+    kept = np.random.default_rng(count).random(count) < density
+    values = [value * int(keep) for value, keep in zip(scalars(count, count), kept, strict=True)]
+    points, factors = columns().slice(0, count), native().scalars_from_ints(values)
+    expected = native().multi_scalar_multiply(points, factors).to_compressed()
+    assert native_kernels().multi_scalar_multiply(points, factors).to_compressed() == expected
+    with pytest.raises(ValueError, match="lengths differ"):
+        native_kernels().multi_scalar_multiply(points, factors.concat(native().scalars_from_ints([1])))
+
+
 def test_the_reference_backend_gets_the_reference_kernels() -> None:
     assert isinstance(get_kernels(REFERENCE), ReferenceKernels)
     assert not isinstance(native_kernels(), ReferenceKernels)

@@ -33,6 +33,18 @@ pub trait Pairs {
     fn target(&mut self, position: usize) -> &mut AffinePoint;
 }
 
+/// A way of adding pairs in batches. All ways give the same sums.
+pub trait Adder: Default {
+    /// Adds all pairs.
+    fn add(&mut self, pairs: &mut impl Pairs);
+}
+
+impl Adder for BatchAdder {
+    fn add(&mut self, pairs: &mut impl Pairs) {
+        BatchAdder::add(self, pairs);
+    }
+}
+
 /// Scratch space for batches, reused between them.
 #[derive(Default)]
 pub struct BatchAdder {
@@ -289,16 +301,19 @@ pub fn fill_multiples(table: &mut [AffinePoint], row: usize, bases: &[AffinePoin
 /// Sums of many short lists of points at once: all lists are halved together, first with last, until one
 /// point of each is left, so that even lists of a few points fill whole batches.
 #[derive(Default)]
-pub struct SegmentedSum {
+pub struct SegmentedSums<A> {
     points: Vec<AffinePoint>,
     /// Where each closed segment starts, and how many points of it are left.
     segments: Vec<(u32, u32)>,
     open_start: usize,
     entries: Vec<(u32, u32, u32)>,
-    adder: BatchAdder,
+    adder: A,
 }
 
-impl SegmentedSum {
+/// Sums of short lists by blst's arithmetic.
+pub type SegmentedSum = SegmentedSums<BatchAdder>;
+
+impl<A: Adder> SegmentedSums<A> {
     /// Enough points to fill the batches of the first levels; callers reduce when `pending` reaches it.
     pub const CAPACITY: usize = 4 * BATCH;
 

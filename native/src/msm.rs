@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::batch_affine::{Accumulate, BatchAdder, SegmentedSum};
+use crate::batch_affine::{Accumulate, Adder, BatchAdder, SegmentedSums};
 use crate::digits::SignedWindows;
 use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::{Fr, bit_length};
@@ -24,6 +24,14 @@ const NEGATIVE: u32 = 1 << 31;
 
 /// `sum_i scalars_i * points_i`, scalars taken as integers in `[0, r)`. Variable time.
 pub fn multi_scalar_multiply(points: &[AffinePoint], scalars: &[Fr]) -> Result<AffinePoint, KernelError> {
+    multi_scalar_multiply_by::<BatchAdder>(points, scalars)
+}
+
+/// `multi_scalar_multiply` with additions of a chosen kind.
+pub fn multi_scalar_multiply_by<A: Adder>(
+    points: &[AffinePoint],
+    scalars: &[Fr],
+) -> Result<AffinePoint, KernelError> {
     require_equal_lengths(points.len(), scalars.len())?;
     if points.len() >= NEGATIVE as usize {
         return Err(KernelError::TooLong { length: points.len() });
@@ -34,9 +42,9 @@ pub fn multi_scalar_multiply(points: &[AffinePoint], scalars: &[Fr]) -> Result<A
         return Ok(AffinePoint::IDENTITY);
     }
     if points.len() <= SHORT {
-        return Ok(straus(points, &limbs, bits).to_affine());
+        return Ok(straus::<A>(points, &limbs, bits).to_affine());
     }
-    Ok(pippenger(points, &limbs, bits).to_affine())
+    Ok(pippenger::<A>(points, &limbs, bits).to_affine())
 }
 
 /// The window width with the fewest point additions: one per point and window, two per bucket.
@@ -49,7 +57,7 @@ fn window_width(points: usize, bits: u32) -> u32 {
 }
 
 /// Groups of windows, each over pieces of the points where there are more threads than windows.
-fn pippenger(points: &[AffinePoint], limbs: &[[u64; 4]], bits: u32) -> JacobianPoint {
+fn pippenger<A: Adder>(points: &[AffinePoint], limbs: &[[u64; 4]], bits: u32) -> JacobianPoint {
     let windows = SignedWindows::new(window_width(points.len(), bits), bits);
     let count = windows.count() as usize;
     let threads = thread_count();
@@ -62,7 +70,7 @@ fn pippenger(points: &[AffinePoint], limbs: &[[u64; 4]], bits: u32) -> JacobianP
         let start = (piece * piece_length).min(points.len());
         let range = start..(start + piece_length).min(points.len());
         let first = group_index * group;
-        window_sums(&points[range.clone()], &limbs[range], windows, first..(first + group).min(count))
+        window_sums::<A>(&points[range.clone()], &limbs[range], windows, first..(first + group).min(count))
     });
     // The lists follow each other piece by piece, each from the lowest window to the highest.
     let sums = sums.concat();
@@ -73,14 +81,14 @@ fn pippenger(points: &[AffinePoint], limbs: &[[u64; 4]], bits: u32) -> JacobianP
 }
 
 /// For each window `j` of a group `sum_i d_{i,j} P_i`.
-fn window_sums(
+fn window_sums<A: Adder>(
     points: &[AffinePoint],
     limbs: &[[u64; 4]],
     windows: SignedWindows,
     group: Range<usize>,
 ) -> Vec<JacobianPoint> {
     let size = windows.max_digit() as usize + 1;
-    let mut sums = SegmentedSum::default();
+    let mut sums = SegmentedSums::<A>::default();
     let mut buckets = Vec::with_capacity(size * group.len());
     for window in group {
         let (positions, bounds) = sort_by_bucket(limbs, windows, window as u32);
@@ -93,13 +101,13 @@ fn window_sums(
                 sums.push(points[(position & !NEGATIVE) as usize].negate_if(position & NEGATIVE != 0));
             }
             sums.close_segment();
-            if sums.pending() >= SegmentedSum::CAPACITY {
+            if sums.pending() >= SegmentedSums::<A>::CAPACITY {
                 sums.reduce(|sum| buckets.push(sum));
             }
         }
     }
     sums.reduce(|sum| buckets.push(sum));
-    weighted_sums(&buckets, size)
+    weighted_sums::<A>(&buckets, size)
 }
 
 /// Positions of the points with a non-zero digit, ordered by its absolute value b (a counting sort), and
@@ -133,14 +141,14 @@ fn sort_by_bucket(limbs: &[[u64; 4]], windows: SignedWindows, window: u32) -> (V
 /// With `b = h m + l`, m a power of two near the square root of the size, that is
 /// `m sum_h h R_h + sum_l l C_l` for the row sums `R_h = sum_l S_{hm+l}` and the column sums
 /// `C_l = sum_h S_{hm+l}`, which are batches of affine additions; two short weighted sums remain.
-fn weighted_sums(buckets: &[AffinePoint], size: usize) -> Vec<JacobianPoint> {
+fn weighted_sums<A: Adder>(buckets: &[AffinePoint], size: usize) -> Vec<JacobianPoint> {
     let shift = size.ilog2().div_ceil(2);
     let columns = 1 << shift;
     let rows = size.div_ceil(columns);
     // A list of row sums, then one of column sums, for each list of buckets; both padded to one length.
     let length = rows.max(columns);
     let mut lists = Vec::with_capacity(2 * length * (buckets.len() / size));
-    let mut sums = SegmentedSum::default();
+    let mut sums = SegmentedSums::<A>::default();
     for list in buckets.chunks_exact(size) {
         for row in 0..length {
             let row = (row * columns).min(size)..((row + 1) * columns).min(size);
@@ -153,12 +161,12 @@ fn weighted_sums(buckets: &[AffinePoint], size: usize) -> Vec<JacobianPoint> {
             column.for_each(|point| sums.push(*point));
             sums.close_segment();
         }
-        if sums.pending() >= SegmentedSum::CAPACITY {
+        if sums.pending() >= SegmentedSums::<A>::CAPACITY {
             sums.reduce(|sum| lists.push(sum));
         }
     }
     sums.reduce(|sum| lists.push(sum));
-    let totals = running_sums(&lists, length);
+    let totals = running_sums::<A>(&lists, length);
     let combine =
         |pair: &[AffinePoint]| JacobianPoint::from(&pair[0]).double_times(shift).add_affine(&pair[1]);
     totals.chunks_exact(2).map(combine).collect()
@@ -166,9 +174,9 @@ fn weighted_sums(buckets: &[AffinePoint], size: usize) -> Vec<JacobianPoint> {
 
 /// `sum_k k Q_k`, k from 0, for each list of `length` points: the sum of all suffix sums but the first, all
 /// lists in step.
-fn running_sums(lists: &[AffinePoint], length: usize) -> Vec<AffinePoint> {
+fn running_sums<A: Adder>(lists: &[AffinePoint], length: usize) -> Vec<AffinePoint> {
     let count = lists.len() / length;
-    let mut adder = BatchAdder::default();
+    let mut adder = A::default();
     let mut suffixes = vec![AffinePoint::IDENTITY; count];
     let mut totals = suffixes.clone();
     for k in (1..length).rev() {
@@ -260,7 +268,7 @@ mod tests {
         });
         for threads in [1, 3, 17] {
             crate::parallel::set_thread_count(threads);
-            assert!(pippenger(&points, &small, bits).to_affine() == expected);
+            assert!(pippenger::<BatchAdder>(&points, &small, bits).to_affine() == expected);
         }
     }
 

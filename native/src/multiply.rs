@@ -3,7 +3,9 @@
 //! Long vectors: all points walk through doublings and additions in step, so that every step is one batch
 //! of affine additions. Short vectors: one point after the other, doublings in Jacobian coordinates.
 
-use crate::batch_affine::{Accumulate, BatchAdder, Double, SegmentedSum, Siblings, fill_multiples};
+use crate::batch_affine::{
+    Accumulate, Adder, BatchAdder, Double, SegmentedSum, SegmentedSums, Siblings, fill_multiples,
+};
 use crate::digits::SignedWindows;
 use crate::errors::{KernelError, require_equal_lengths, require_even};
 use crate::field::{Fr, bit_length};
@@ -127,7 +129,7 @@ fn multiply_chunk(
 ) {
     if points.len() <= SHORT {
         for (i, (result, point)) in output.iter_mut().zip(points).enumerate() {
-            *result = straus(&[*point], &[factor(i)], bits).to_affine();
+            *result = straus::<BatchAdder>(&[*point], &[factor(i)], bits).to_affine();
         }
         return;
     }
@@ -170,12 +172,12 @@ fn multiples_in_step(points: &[AffinePoint]) -> Vec<Vec<AffinePoint>> {
 }
 
 /// `sum_i factors_i * points_i` with shared doublings (Straus), for factors of at most `bits` bits.
-pub fn straus(points: &[AffinePoint], factors: &[[u64; 4]], bits: u32) -> JacobianPoint {
+pub fn straus<A: Adder>(points: &[AffinePoint], factors: &[[u64; 4]], bits: u32) -> JacobianPoint {
     let windows = SignedWindows::new(WINDOW, bits);
     let row = windows.max_digit() as usize;
     let mut table = vec![AffinePoint::IDENTITY; row * points.len()];
     fill_multiples(&mut table, row, points);
-    let mut sums = SegmentedSum::default();
+    let mut sums = SegmentedSums::<A>::default();
     let mut window_sums = Vec::with_capacity(windows.count() as usize);
     for window in (0..windows.count()).rev() {
         for (multiples, factor) in table.chunks_exact(row).zip(factors) {
@@ -185,7 +187,7 @@ pub fn straus(points: &[AffinePoint], factors: &[[u64; 4]], bits: u32) -> Jacobi
             }
         }
         sums.close_segment();
-        if sums.pending() >= SegmentedSum::CAPACITY {
+        if sums.pending() >= SegmentedSums::<A>::CAPACITY {
             sums.reduce(|sum| window_sums.push(sum));
         }
     }

@@ -6,7 +6,7 @@
 //! chain's product skips the pairs without that denominator (equal abscissas) or with an abscissa zero,
 //! which is how the identity is stored; their sums are computed one by one.
 
-use crate::batch_affine::{BatchAdder, Pairs};
+use crate::batch_affine::{Adder, BatchAdder, Pairs};
 use crate::point::{AffinePoint, JacobianPoint};
 
 /// Below this number of additions, lanes and the inversion of sixteen chains do not pay.
@@ -20,9 +20,8 @@ pub struct LaneAdder {
     chains: x86::Chains,
 }
 
-impl LaneAdder {
-    /// Adds all pairs.
-    pub fn add(&mut self, pairs: &mut impl Pairs) {
+impl Adder for LaneAdder {
+    fn add(&mut self, pairs: &mut impl Pairs) {
         #[cfg(target_arch = "x86_64")]
         if pairs.count() >= MINIMUM && x86::is_available() {
             // SAFETY: the processor has the features.

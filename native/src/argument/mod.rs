@@ -9,6 +9,7 @@ pub mod lane_adder;
 #[cfg(target_arch = "x86_64")]
 mod lane_field;
 pub mod lazy_sums;
+pub mod opening;
 pub mod positions;
 pub mod row_commitments;
 pub mod tensor;

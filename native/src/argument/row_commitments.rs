@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bit_table::{BitTable, bits_of_words};
 use super::lane_adder::LaneAdder;
-use crate::batch_affine::{Indexed, Pairs};
+use crate::batch_affine::{Adder, Indexed, Pairs};
 use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::Fr;
 use crate::fixed_base::{self, SparseRows};

@@ -11,7 +11,7 @@ use super::point_vector::PointVector;
 use super::scalar_vector::ScalarVector;
 use super::{scalar_from_python, scalar_to_python};
 use crate::argument::bit_table::BitTable;
-use crate::argument::{account_sumcheck, positions, row_commitments};
+use crate::argument::{account_sumcheck, opening, positions, row_commitments};
 use crate::fixed_base::SparseRows;
 
 /// A validated copy of packed bits: other threads may write to the array while a kernel runs.
@@ -120,9 +120,21 @@ fn evaluate_positions(
     Ok(ScalarVector(py.detach(|| positions::evaluate(&rows, count, &coefficients.0, &constant))?))
 }
 
+/// `multi_scalar_multiply` in the arithmetic of the prover's kernels.
+#[pyfunction]
+fn prover_multi_scalar_multiply(
+    py: Python<'_>,
+    points: &PointVector,
+    scalars: &ScalarVector,
+) -> PyResult<PointVector> {
+    let sum = py.detach(|| opening::multi_scalar_multiply(&points.0, &scalars.0))?;
+    Ok(PointVector(vec![sum]))
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<RowCommitmentKey>()?;
     module.add_class::<AccountSumcheck>()?;
     module.add_function(wrap_pyfunction!(sum_positions, module)?)?;
-    module.add_function(wrap_pyfunction!(evaluate_positions, module)?)
+    module.add_function(wrap_pyfunction!(evaluate_positions, module)?)?;
+    module.add_function(wrap_pyfunction!(prover_multi_scalar_multiply, module)?)
 }
