@@ -157,7 +157,7 @@ def prove_book(
     `PublicationError`, `ProverError`. The bundle changes in one step at the very end or not at all.
     """
     check_claim_name(name)
-    attestation = _read_attestation(bundle, book.book, issuer)
+    attestation = read_attestation(bundle, book.book, issuer)
     statement = compile_claim(model, market, book.book.assets)
     plan = BatchPlan.for_statement(statement, book.book.leaf_count)
     if plan.count > MAX_BATCHES:
@@ -184,7 +184,7 @@ def prove_book(
     return BookProof(claim, statement, plan.count * job.shape.proof_bytes, resumed)
 
 
-def _read_attestation(bundle: Path, book: SealedBook, issuer: Issuer) -> Attestation:
+def read_attestation(bundle: Path, book: SealedBook, issuer: Issuer) -> Attestation:
     """The bundle's attestation, if it is this issuer's and about this book."""
     try:
         attestation = Attestation.parse((bundle / ATTESTATION_NAME).read_bytes())
@@ -282,6 +282,17 @@ def document_name(attestation: Attestation, preferred: str, data: bytes, claim_n
     return preferred
 
 
+def without_claim(attestation: Attestation, name: str) -> Attestation:
+    """The attestation without the claim of this name and the files that nothing else needs then."""
+    claims = tuple(claim for claim in attestation.claims if claim.name != name)
+    needed = {file for claim in claims for file in claim.file_names}
+    dropped = [claim for claim in attestation.claims if claim.name == name]
+    proofs = {file for claim in dropped for file in claim.file_names if file.startswith(PROOF_FOLDER)}
+    obsolete = (proofs | {file for claim in dropped for file in claim.own_documents}) - needed
+    files = tuple(entry for entry in attestation.files if entry.name not in obsolete)
+    return Attestation(attestation.book, files, claims)
+
+
 def publish_claim(
     bundle: Path,
     attestation: Attestation,
@@ -291,12 +302,8 @@ def publish_claim(
     issuer: Issuer,
 ) -> Attestation:
     """Put a claim into the bundle, in one step; a claim of the same name goes, others stay."""
-    others = [other for other in attestation.claims if other.name != claim.name]
-    replaced = [other for other in attestation.claims if other.name == claim.name]
-    obsolete = {name for other in replaced for name in other.file_names if name.startswith(PROOF_FOLDER)}
-    kept = [
-        entry for entry in attestation.files if entry.name not in obsolete | documents.keys() | proofs.keys()
-    ]
+    others = without_claim(attestation, claim.name)
+    kept = [entry for entry in others.files if entry.name not in documents.keys() | proofs.keys()]
     with publish_folder(bundle, replaceable=is_bundle) as folder:
         for entry in kept:
             _take_over(bundle, folder, entry)
@@ -306,7 +313,7 @@ def publish_claim(
         for name, source in proofs.items():
             shutil.copyfile(source, folder / name)
         files = [*kept, *(describe_file(folder, name) for name in (*documents, *proofs))]
-        return write_attestation(folder, attestation.book, files, [*others, claim], issuer)
+        return write_attestation(folder, attestation.book, files, [*others.claims, claim], issuer)
 
 
 def _take_over(bundle: Path, folder: Path, entry: BundleFile) -> None:

@@ -19,6 +19,7 @@ from sealedbook.commands import (
     inspect_command,
     open_command,
     prove_command,
+    solvency_command,
     verify_certificate_command,
     verify_command,
 )
@@ -38,6 +39,7 @@ app.command("init")(init_command.init)
 app.command("import")(import_command.import_)
 app.command("commit")(commit_command.commit)
 app.command("prove")(prove_command.prove)
+app.command("prove-solvency")(solvency_command.prove_solvency)
 app.command("open")(open_command.open_)
 app.command("check")(check_command.check)
 app.command("verify")(verify_command.verify)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, SIGNATURE_NAME, Attestation, BundleFile
 from primitives.backend import Backend, PointVector
+from primitives.claims import AccountsClaim
 from primitives.errors import DecodingError
 from primitives.parameters import LEAF_BYTES, TAG_BYTES
 from primitives.signing import SIGNATURE_BYTES
@@ -29,6 +30,7 @@ from verifier.attestation import SignedAttestation, verify_attestation
 from verifier.checks import Check, VerificationError
 from verifier.claims import ExpectedDocuments, VerifiedClaim, verify_accounts_claim
 from verifier.files import Progress, compare_digest, no_progress, open_regular
+from verifier.solvency import VerifiedSolvency, verify_solvency_claim
 
 _SIGNATURE_FILE_BYTES: Final = 2 * SIGNATURE_BYTES + 1
 _READ_BYTES: Final = 1 << 20
@@ -37,11 +39,12 @@ _MAX_LISTED: Final = 1 << 17
 
 @dataclass(frozen=True)
 class VerifiedBundle:
-    """What a verified bundle says."""
+    """What a verified bundle says: `claims` are those about every account, `solvency` those about reserves."""
 
     signed: SignedAttestation
     root: SumNode
     claims: tuple[VerifiedClaim, ...]
+    solvency: tuple[VerifiedSolvency, ...] = ()
 
     @property
     def attestation(self) -> Attestation:
@@ -67,18 +70,21 @@ def verify_bundle(
     _verify_listing(folder, signed.attestation)
     _verify_digests(folder, signed.attestation, progress)
     root = _verify_tree(folder, signed.attestation, backend, progress)
-    claims = [
-        verify_accounts_claim(
-            folder,
-            signed.attestation,
-            claim,
-            backend,
-            expected=expected or ExpectedDocuments(),
-            progress=progress,
-        )
-        for claim in signed.attestation.claims
-    ]
-    return VerifiedBundle(signed, root, tuple(claims))
+    insisted = expected or ExpectedDocuments()
+    claims: list[VerifiedClaim] = []
+    solvency: list[VerifiedSolvency] = []
+    for claim in signed.attestation.claims:
+        if isinstance(claim, AccountsClaim):
+            claims.append(
+                verify_accounts_claim(
+                    folder, signed.attestation, claim, backend, expected=insisted, progress=progress
+                )
+            )
+        else:
+            solvency.append(
+                verify_solvency_claim(folder, signed.attestation, claim, root.sum, backend, progress=progress)
+            )
+    return VerifiedBundle(signed, root, tuple(claims), tuple(solvency))
 
 
 def _verify_listing(folder: Path, attestation: Attestation) -> None:

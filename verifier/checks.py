@@ -42,6 +42,19 @@ class Check(Enum):
     )
     CLAIM_PROOFS = ("C4-proofs", "every proof holds for its leaves under this statement")
 
+    # A claim that reserves cover the totals.
+    SOLVENCY_RESERVES = (
+        "S1-reserves",
+        "the reserves are well-formed, of assets of the book, and addresses add up to them",
+    )
+    SOLVENCY_STATEMENT = (
+        "S2-statement",
+        "the statement made here of reserves and ratio is the one that is claimed",
+    )
+    SOLVENCY_TOTALS = ("S3-totals", "the public totals are well-formed, one for every asset of the book")
+    SOLVENCY_PROOF = ("S4-proof", "the proof holds for the root's sum as computed from the leaves")
+    SOLVENCY_COVER = ("S5-cover", "the reserves are at least the claimed ratio times the public totals")
+
     # An opening.
     OPENING_FORM = ("O1-form", "the opening is well-formed")
     OPENING_ACCOUNT = ("O2-account", "the opening is for the account id that you typed")

@@ -1,13 +1,8 @@
-"""What a verification showed, figure by figure, each with its level of assurance.
-
-A level is never rounded up: what was not proven is not called proven because it is likely.
-"""
+"""The reports on bundles and openings (see `verifier.findings` for what a report is)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from circuits.describe import describe
@@ -17,76 +12,29 @@ from primitives.strict_json import Json
 from verifier.attestation import SignedAttestation
 from verifier.bundle import VerifiedBundle
 from verifier.checks import Check
+from verifier.findings import REPORT_FORMAT, Finding, Level, Report
 from verifier.opening import VerifiedOpening
+from verifier.solvency_report import SolvencyReport, solvency_checks
+
+__all__ = [
+    "REPORT_FORMAT",
+    "Finding",
+    "Level",
+    "Report",
+    "attestation_checks",
+    "book_figures",
+    "bundle_report",
+    "issuer_findings",
+    "opening_report",
+]
 
 _SHOWN_ROWS: Final = 6
-REPORT_FORMAT: Final = "sealedbook/report/v1"
-
-
-class Level(StrEnum):
-    """How well a figure is founded."""
-
-    PROVEN = "proven"
-    RECOMPUTED = "recomputed"
-    SIGNED = "signed"
-    CLAIMED = "claimed"
-    HIDDEN = "hidden"
-    NOT_PROVEN = "not yet proven"
-
-    @property
-    def meaning(self) -> str:
-        """One sentence for people."""
-        return _MEANINGS[self]
-
-
-_MEANINGS: Final = {
-    Level.PROVEN: "a proof of it was checked here",
-    Level.RECOMPUTED: "computed here from what is published or what you hold",
-    Level.SIGNED: "stated by the holder of the key named, who signed it",
-    Level.CLAIMED: "stated in the data; nothing stands behind it",
-    Level.HIDDEN: "not revealed to you, by design",
-    Level.NOT_PROVEN: "nothing here shows it",
-}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One figure: what it is about, what was found, how well it is founded."""
-
-    subject: str
-    text: str
-    level: Level
-
-
-@dataclass(frozen=True)
-class Report:
-    """The outcome of an accepted verification. Rejections are `VerificationError`s."""
-
-    kind: str
-    verdict: str
-    checks: tuple[Check, ...]
-    findings: tuple[Finding, ...]
-    figures: dict[str, Json]
-
-    def to_json(self) -> dict[str, Json]:
-        """The report for programs."""
-        return {
-            "format": REPORT_FORMAT,
-            "result": "accepted",
-            "kind": self.kind,
-            "verdict": self.verdict,
-            "checks": [{"name": check.value, "title": check.title, "passed": True} for check in self.checks],
-            "findings": [
-                {"subject": finding.subject, "text": finding.text, "level": finding.level.value}
-                for finding in self.findings
-            ],
-            "figures": self.figures,
-        }
 
 
 def bundle_report(verified: VerifiedBundle) -> Report:
     """The report on a verified bundle."""
     signed, book = verified.signed, verified.attestation.book
+    solvency = [SolvencyReport(book, claim, verified.claims) for claim in verified.solvency]
     findings = [
         *issuer_findings(book, signed),
         Finding("Leaves", f"{book.leaf_count:,} sealed accounts, padding included", Level.RECOMPUTED),
@@ -98,21 +46,28 @@ def bundle_report(verified: VerifiedBundle) -> Report:
         ),
         Finding("Assets", _asset_names(book), _signed_level(signed)),
         Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
-        Finding("Positions and totals", "inside the commitments", Level.HIDDEN),
+        Finding(_what_is_hidden(verified), "inside the commitments", Level.HIDDEN),
         *_claim_findings(verified),
-        Finding("Reserves cover the totals", "no proof of it is in this bundle", Level.NOT_PROVEN),
+        *(finding for report in solvency for finding in report.findings),
     ]
+    if not solvency:
+        text = "no proof of it is in this bundle"
+        findings.append(Finding("Reserves cover the totals", text, Level.NOT_PROVEN))
     return Report(
         kind="bundle",
-        verdict=(
-            "The bundle is whole: its leaves make up the attested root, and the attestation is signed."
-            + (" What it claims about every account is proven." if verified.claims else "")
+        verdict=" ".join(
+            [
+                "The bundle is whole: its leaves make up the attested root, and the attestation is signed.",
+                *(["What it claims about every account is proven."] if verified.claims else []),
+                *(report.verdict for report in solvency),
+            ]
         ),
         checks=tuple(
             check
             for check in Check
             if (check.value.startswith("B") and (check is not Check.BUNDLE_ISSUER or signed.key_expected))
             or (check.value.startswith("C") and verified.claims)
+            or check in solvency_checks(verified.solvency)
         ),
         findings=tuple(findings),
         figures={
@@ -129,9 +84,15 @@ def bundle_report(verified: VerifiedBundle) -> Report:
                 }
                 for claim in verified.claims
             ],
+            "solvency": [report.figures for report in solvency],
             "issuer_key_expected": signed.key_expected,
         },
     )
+
+
+def _what_is_hidden(verified: VerifiedBundle) -> str:
+    public = any(claim.totals is not None for claim in verified.solvency)
+    return "Positions" if public else "Positions and totals"
 
 
 def _claim_findings(verified: VerifiedBundle) -> list[Finding]:
