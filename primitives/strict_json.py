@@ -49,7 +49,7 @@ def parse_json(data: bytes) -> Json:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise JsonError("$", f"not UTF-8 at byte {error.start}") from error
-    _refuse_deep_nesting(text)
+    refuse_deep_nesting(text)
     try:
         value: Json = json.loads(
             text, object_pairs_hook=_no_duplicates, parse_float=_no_float, parse_constant=_no_float,
@@ -182,8 +182,11 @@ def _kind(value: Json) -> str:
     return names[type(value)]
 
 
-def _refuse_deep_nesting(text: str) -> None:
-    """Before parsing: the parser recurses in C, and libraries raise Python's recursion limit beyond the stack."""
+def refuse_deep_nesting(text: str) -> None:
+    """`JsonError` if objects and arrays are nested deeper than `MAX_DEPTH`.
+
+    Before parsing: the parser recurses in C, and libraries raise Python's recursion limit beyond the stack.
+    """
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         if match[0] in "[{":

@@ -25,7 +25,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 }
 """Which of our packages each of them may import, itself apart."""
 
-PLAIN: Final = frozenset({"numpy", "py_ecc", "Crypto", "rfc8785", "platformdirs", "pymerkle"})
+PLAIN: Final = frozenset({"numpy", "scipy", "py_ecc", "Crypto", "rfc8785", "platformdirs", "pymerkle"})
 """What a plain installation has for programs; the command line has typer and rich besides."""
 LIBRARIES: Final[Mapping[str, frozenset[str]]] = {
     "native": frozenset(),
