@@ -35,11 +35,17 @@ pub trait Pairs {
 
 /// A way of adding pairs in batches. All ways give the same sums.
 pub trait Adder: Default {
+    /// Up to this many points, multi-scalar multiplication is faster with a table of multiples of each point
+    /// (Straus) than with buckets.
+    const SHORT: usize;
+
     /// Adds all pairs.
     fn add(&mut self, pairs: &mut impl Pairs);
 }
 
 impl Adder for BatchAdder {
+    const SHORT: usize = 100;
+
     fn add(&mut self, pairs: &mut impl Pairs) {
         BatchAdder::add(self, pairs);
     }

@@ -13,8 +13,6 @@ use crate::multiply::straus;
 use crate::parallel::{map_ranges, thread_count};
 use crate::point::{AffinePoint, JacobianPoint};
 
-/// Up to this many points tables of multiples (Straus) take fewer additions than buckets.
-const SHORT: usize = 100;
 /// Windows are treated together until they have this many digits: fuller batches.
 const GROUP_DIGITS: usize = 1 << 14;
 /// How many gathered points ahead memory is asked for.
@@ -41,7 +39,7 @@ pub fn multi_scalar_multiply_by<A: Adder>(
     if bits == 0 {
         return Ok(AffinePoint::IDENTITY);
     }
-    if points.len() <= SHORT {
+    if points.len() <= A::SHORT {
         return Ok(straus::<A>(points, &limbs, bits).to_affine());
     }
     Ok(pippenger::<A>(points, &limbs, bits).to_affine())
@@ -231,7 +229,7 @@ mod tests {
 
     #[test]
     fn agrees_with_double_and_add_outside_the_subgroup_too() {
-        for length in [0, 1, 2, SHORT, SHORT + 1, 100, 300] {
+        for length in [0, 1, 2, BatchAdder::SHORT, BatchAdder::SHORT + 1, 300] {
             let (points, scalars) = (samples::mixed_points(length), samples::scalars(length));
             assert!(multi_scalar_multiply(&points, &scalars) == Ok(naive(&points, &scalars)));
         }

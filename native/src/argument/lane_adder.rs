@@ -21,6 +21,8 @@ pub struct LaneAdder {
 }
 
 impl Adder for LaneAdder {
+    const SHORT: usize = 64;
+
     fn add(&mut self, pairs: &mut impl Pairs) {
         #[cfg(target_arch = "x86_64")]
         if pairs.count() >= MINIMUM && x86::is_available() {

@@ -177,43 +177,48 @@ impl ProductSum {
     }
 }
 
-/// A sum of at most 2^60 products of an element and a signed machine integer.
-///
-/// The sums over positive and negative integers are kept apart, six limbs each.
+/// A sum of at most 2^60 products of an element and a signed machine integer, in two's complement.
 #[derive(Clone, Copy)]
-pub struct IntegerProductSum {
-    positive: [u64; 6],
-    negative: [u64; 6],
-}
+pub struct IntegerProductSum([u64; 6]);
 
 impl IntegerProductSum {
-    pub const ZERO: Self = Self { positive: [0; 6], negative: [0; 6] };
+    pub const ZERO: Self = Self([0; 6]);
 
-    /// Adds `element * integer`.
+    /// Adds `element * integer`. Without a branch: signs of amounts are not predictable.
     #[inline(always)]
     pub fn add(&mut self, element: &Fr, integer: i64) {
-        let sum = if integer < 0 { &mut self.negative } else { &mut self.positive };
-        let (factor, mut carry) = (integer.unsigned_abs(), 0);
-        for (limb, part) in sum.iter_mut().zip(limbs_of(element)) {
-            (*limb, carry) = multiply_add(factor, *part, *limb, carry);
+        let (factor, mut high) = (integer.unsigned_abs(), 0);
+        let mut product = [0; 6];
+        for (limb, part) in product.iter_mut().zip(limbs_of(element)) {
+            (*limb, high) = multiply_add(factor, *part, 0, high);
         }
-        for limb in &mut sum[4..] {
-            (*limb, carry) = add_carry(*limb, 0, carry);
+        product[4] = high;
+        // A product is subtracted as its complement plus one.
+        let mut carry = u64::from(integer < 0);
+        let complement = carry.wrapping_neg();
+        for (limb, part) in self.0.iter_mut().zip(product) {
+            (*limb, carry) = add_carry(*limb, part ^ complement, carry);
         }
     }
 
     /// Adds another such sum.
     pub fn merge(&mut self, other: &Self) {
-        for (sum, addend) in [(&mut self.positive, &other.positive), (&mut self.negative, &other.negative)] {
-            let mut carry = 0;
-            for (limb, part) in sum.iter_mut().zip(addend) {
-                (*limb, carry) = add_carry(*limb, *part, carry);
-            }
+        let mut carry = 0;
+        for (limb, part) in self.0.iter_mut().zip(other.0) {
+            (*limb, carry) = add_carry(*limb, part, carry);
         }
     }
 
     pub fn reduce(&self) -> Fr {
-        reduce_six(&self.positive).sub(&reduce_six(&self.negative))
+        let negative = self.0[5] >> 63 == 1;
+        let complement = u64::from(negative).wrapping_neg();
+        let mut carry = u64::from(negative);
+        let magnitude = self.0.map(|limb| {
+            let (limb, next) = add_carry(limb ^ complement, 0, carry);
+            carry = next;
+            limb
+        });
+        reduce_six(&magnitude).negate_if(negative)
     }
 }
 
