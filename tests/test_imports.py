@@ -27,15 +27,17 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 
 PLAIN: Final = frozenset({"numpy", "scipy", "py_ecc", "Crypto", "rfc8785", "platformdirs", "pymerkle"})
 """What a plain installation has for programs; the command line has typer and rich besides."""
+SIGNATURES: Final = frozenset({"eth_account", "eth_abi", "eth_keys", "eth_utils"})
+"""The extra `reserves`: loaded when the signature of an address is checked, and reported where it is missing."""
 LIBRARIES: Final[Mapping[str, frozenset[str]]] = {
     "native": frozenset(),
     "primitives": PLAIN,
     "circuits": PLAIN,
-    "verifier": PLAIN,
-    "prover": PLAIN | {"polars", "pyarrow", "eth_account", "dask", "distributed", "fsspec"},
+    "verifier": PLAIN | SIGNATURES,
+    "prover": PLAIN | {"polars", "pyarrow", "dask", "distributed", "fsspec"},
     "sealedbook": PLAIN | {"typer", "rich"},
 }
-PROVER_ONLY: Final = ("polars", "pyarrow")
+PROVER_ONLY: Final = ("polars", "pyarrow", *sorted(SIGNATURES))
 
 
 def imported_modules(tree: ast.Module, package: str) -> Iterator[tuple[int, str]]:
