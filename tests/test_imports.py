@@ -28,16 +28,16 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 PLAIN: Final = frozenset({"numpy", "scipy", "py_ecc", "Crypto", "rfc8785", "platformdirs", "pymerkle"})
 """What a plain installation has for programs; the command line has typer and rich besides."""
 SIGNATURES: Final = frozenset({"eth_account", "eth_abi", "eth_keys", "eth_utils"})
-"""The extra `reserves`: loaded when the signature of an address is checked, and reported where it is missing."""
+"""The extra `reserves`: loaded when the signature of an address is made or checked; reports say if it is missing."""
 LIBRARIES: Final[Mapping[str, frozenset[str]]] = {
     "native": frozenset(),
-    "primitives": PLAIN,
+    "primitives": PLAIN | SIGNATURES,
     "circuits": PLAIN,
-    "verifier": PLAIN | SIGNATURES,
+    "verifier": PLAIN,
     "prover": PLAIN | {"polars", "pyarrow", "dask", "distributed", "fsspec"},
-    "sealedbook": PLAIN | {"typer", "rich"},
+    "sealedbook": PLAIN | {"typer", "rich", "eth_account"},
 }
-PROVER_ONLY: Final = ("polars", "pyarrow", *sorted(SIGNATURES))
+PROVER_ONLY: Final = ("polars", "pyarrow", "eth_account", "eth_abi", "eth_keys")
 
 
 def imported_modules(tree: ast.Module, package: str) -> Iterator[tuple[int, str]]:

@@ -11,13 +11,13 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-from primitives.reserves import AssetReserves, ReserveAddress, Reserves
-from verifier.address_signature import (
+from primitives.address_signature import (
     AddressSignatureError,
     SignatureLibraryMissingError,
     UnknownSchemeError,
     verify_address_signature,
 )
+from primitives.reserves import AssetReserves, ReserveAddress, Reserves
 from verifier.files import Progress
 
 
