@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -533,6 +535,18 @@ def test_a_passphrase_prompt_that_is_left(tmp_path: Path) -> None:
     assert not (tmp_path / "vault").exists()
 
 
+def open_when_read(pipe: Path, process: subprocess.Popen[str]) -> int:
+    """The pipe opened for writing as soon as the process reads it; a process that ends instead fails the test."""
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
 def test_control_c_in_a_process(sealed_once: Sealed, tmp_path: Path) -> None:
     """The process waits for a passphrase from a pipe when the signal comes."""
     pipe = tmp_path / "pipe"
@@ -542,7 +556,7 @@ def test_control_c_in_a_process(sealed_once: Sealed, tmp_path: Path) -> None:
     with subprocess.Popen(
         command(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
-        writer = os.open(pipe, os.O_WRONLY)
+        writer = open_when_read(pipe, process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
         os.close(writer)
