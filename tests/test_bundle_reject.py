@@ -40,6 +40,7 @@ from verifier import bundle as bundle_module
 from verifier.attestation import verify_attestation
 from verifier.bundle import VerifiedBundle, verify_bundle
 from verifier.checks import Check, VerificationError
+from verifier.files import read_attested_file, read_range
 
 TESTS: Final = Path(__file__).parent
 STATED_FILES: Final = (LEAVES_NAME, "market.json", "model.json")
@@ -243,6 +244,24 @@ def test_a_missing_folder_and_a_file_in_its_place_are_rejected(tmp_path: Path, s
     for name, detail in (("nothing", "No such file"), ("file", "Not a directory")):
         with rejected(Check.BUNDLE_FILES, f"{ATTESTATION_NAME}: {detail}"):
             verify_bundle(tmp_path / name, sealed_once.backend, issuer_key=None)
+
+
+def test_parts_of_files_are_whole(tampered_once: Sealed) -> None:
+    """What claims read: a range of a file, and a listed file compared with its digest as it is used."""
+    bundle, attestation = tampered_once.bundle, verify(tampered_once).attestation
+    leaves = read_leaves(bundle)
+    assert read_range(bundle, LEAVES_NAME, 80, 160) == leaves[1] + leaves[2]
+    with rejected(Check.BUNDLE_FILES, f"{LEAVES_NAME} is shorter than attested"):
+        read_range(bundle, LEAVES_NAME, 80 * 8 - 1, 2)
+    with rejected(Check.BUNDLE_FILES, "nothing: No such file"):
+        read_range(bundle, "nothing", 0, 1)
+    market = (bundle / "market.json").read_bytes()
+    assert read_attested_file(bundle, attestation, "market.json", maximum=100) == market
+    with rejected(Check.BUNDLE_FILES, r"market\.json has more than 14 bytes"):
+        read_attested_file(bundle, attestation, "market.json", maximum=14)
+    (bundle / "market.json").write_bytes(market[::-1])
+    with rejected(Check.BUNDLE_DIGESTS, r"market\.json has SHA-256"):
+        read_attested_file(bundle, attestation, "market.json", maximum=100)
 
 
 # B2: the attestation's form, signed by the issuer itself

@@ -372,9 +372,9 @@ def test_refused_options(sealed_once: Sealed, opening: Path, tmp_path: Path) -> 
     refused("the book has no account 'Alice'", *to_open, "--account", "Alice")
     refused("not a canonical account id", *to_open, "--account", "alice ")
     place = tmp_path / "new"
-    for time in ("yesterday", "2026-01-31", "2026-02-30T00:00:00Z"):
+    for moment in ("yesterday", "2026-01-31", "2026-02-30T00:00:00Z"):
         to_commit = ["commit", book, "--out", place, "--vault", tmp_path / "new-vault"]
-        refused("is not a UTC time such as 2026-01-31T00:00:00Z", *to_commit, "--as-of", time)
+        refused("is not a UTC time such as 2026-01-31T00:00:00Z", *to_commit, "--as-of", moment)
     assert not place.exists()
     assert not (tmp_path / "new-vault").exists()
 
