@@ -32,6 +32,16 @@ class StatementBuilder:
         self._bounded: set[int] = set()
         self._to_bound: set[int] = set()
 
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows so far."""
+        return tuple(self._rows)
+
+    @property
+    def auxiliaries(self) -> tuple[Auxiliary, ...]:
+        """The auxiliary variables so far."""
+        return tuple(self._auxiliaries)
+
     def add_row(
         self,
         label: str,
@@ -68,7 +78,7 @@ class StatementBuilder:
         one gets it, whatever the model asked for.
         """
         if self.scope is Scope.ACCOUNT:
-            self._to_bound |= set(loose_positions(self._rows))
+            self._to_bound |= set(loose_positions(self._rows, self._auxiliaries))
         for asset in sorted(self._to_bound - self._bounded):
             label = f"{self.assets[asset].id} bounded"
             self.add_row(label, {asset: 1}, constant=AMOUNT_LIMIT, width=BOUNDED_WIDTH)

@@ -22,6 +22,9 @@ WIDE_LIMIT: Final = 1 << 127
 """Values lie in ``[-2^127, 2^127)``."""
 _LIMB: Final = 64
 _LOW_MASK: Final = (1 << _LIMB) - 1
+_HALF: Final = 32
+_HALF_MASK: Final = (1 << _HALF) - 1
+_HALF_LIMBS: Final = 4
 
 
 class WideIntegers:
@@ -111,6 +114,19 @@ class WideIntegers:
         """Element-wise negation modulo 2^128."""
         low = ~self.low + np.uint64(1)
         return WideIntegers(~self.high + (self.low == 0), low)
+
+    def times(self, factor: int) -> WideIntegers:
+        """Element-wise product with a Python integer modulo 2^128."""
+        result = WideIntegers.zeros(*self.shape)
+        for value_limb in range(_HALF_LIMBS):
+            words = self.low if value_limb < _HALF_LIMBS // 2 else self.high.view(np.uint64)
+            part = (words >> np.uint64(_HALF * (value_limb % 2))) & np.uint64(_HALF_MASK)
+            for factor_limb in range(_HALF_LIMBS - value_limb):
+                digit = (factor >> _HALF * factor_limb) & _HALF_MASK
+                if digit:
+                    product = WideIntegers(np.zeros_like(self.high), part * np.uint64(digit))
+                    result = result.add(product.shift_left(_HALF * (value_limb + factor_limb)))
+        return result
 
     def less_than(self, other: WideIntegers) -> BoolArray:
         """Element-wise signed comparison."""

@@ -6,38 +6,40 @@ An auxiliary variable of these gadgets is a non-negative number with a closed fo
     split           d = max(0, -f), so that f + d = max(0, f) and f + 2 d = |f|
     maximum         x = max(0, f_1, ..., f_n)
     minimum         x = max(0, min(f_1, ..., f_n))
+    indicator       x = 1 if f >= 0 else 0
+    order statistic x = max(0, k-th largest of f_1, ..., f_n)
 
 where forms may use positions and auxiliary variables of smaller index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from circuits.evaluate import evaluate_forms
+import numpy as np
+
 from circuits.positions import PositionBatch
 from circuits.rows import Form
 from circuits.statement_checks import form_magnitude
 from circuits.wide_integers import WIDE_LIMIT, WideIntegers
+from circuits.witness_pass import WitnessPass
+from circuits.witness_steps import Indicator, Maximum, Minimum, OrderStatistic, Step, step_value
 
+__all__ = [
+    "Indicator",
+    "Maximum",
+    "Minimum",
+    "OrderStatistic",
+    "Step",
+    "StepwiseWitness",
+    "form_value",
+    "positive_part",
+    "split",
+    "step_value",
+]
 
-@dataclass(frozen=True, slots=True)
-class Maximum:
-    """``max(0, f_1, ..., f_n)``."""
-
-    forms: tuple[Form, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Minimum:
-    """``max(0, min(f_1, ..., f_n))``."""
-
-    forms: tuple[Form, ...]
-
-
-Step = Maximum | Minimum
+_ACCOUNTS_AT_ONCE: Final = 1 << 14
 
 
 def positive_part(form: Form) -> Maximum:
@@ -53,38 +55,60 @@ def split(form: Form) -> Maximum:
 class StepwiseWitness:
     """A witness function with one step per auxiliary variable, computed in order.
 
-    Raises `ValueError` if a step has no form, if a form uses an auxiliary variable that is not computed
-    before it, or if a value could leave ``[-2^127, 2^127)``.
+    An account costs what the steps cost that its positions reach; the others have the values of the zero
+    account. Raises `ValueError` if a step is malformed, if a form uses an auxiliary variable that is not
+    computed before it, or if a value could leave ``[-2^127, 2^127)``.
     """
 
     def __init__(self, steps: Sequence[Step]) -> None:
-        self._steps = tuple(steps)
+        self.steps: Final = tuple(steps)
         bounds: list[int] = []
-        for index, step in enumerate(self._steps):
+        zero_values: list[int] = []
+        for index, step in enumerate(self.steps):
             bounds.append(_bound(step, bounds, index))
+            forms = [form_value(form, {}, zero_values) for form in step.forms]
+            zero_values.append(step_value(step, forms))
+        self.zero_values: Final = tuple(zero_values)
 
     def __call__(self, batch: PositionBatch) -> WideIntegers:
         """The ``[n, auxiliary variables]`` table of values."""
-        table = WideIntegers.zeros(batch.account_count, 0)
-        for step in self._steps:
-            table = WideIntegers.concatenate([table, _evaluate(step, batch, table)])
-        return table
+        return self._run(batch)[0]
+
+    def work(self, batch: PositionBatch) -> int:
+        """How many forms of how many accounts are evaluated for `batch`, all told."""
+        return self._run(batch)[1]
+
+    def _run(self, batch: PositionBatch) -> tuple[WideIntegers, int]:
+        tables, work = [], 0
+        for start in range(0, batch.account_count, _ACCOUNTS_AT_ONCE):
+            stop = min(start + _ACCOUNTS_AT_ONCE, batch.account_count)
+            pass_ = WitnessPass(batch.accounts(start, stop), self.zero_values)
+            for variable, step in enumerate(self.steps):
+                work += pass_.compute(variable, step)
+            tables.append(pass_.table())
+        if not tables:
+            return WideIntegers.zeros(0, len(self.steps)), 0
+        high, low = (np.vstack([getattr(table, limb) for table in tables]) for limb in ("high", "low"))
+        return WideIntegers(high, low), work
+
+
+def form_value(form: Form, positions: Mapping[int, int], auxiliaries: Sequence[int]) -> int:
+    """``A_q q + A_x x + b`` of one account, in Python integers."""
+    return (
+        form.constant
+        + sum(coefficient * positions.get(asset, 0) for asset, coefficient in form.positions)
+        + sum(coefficient * auxiliaries[variable] for variable, coefficient in form.auxiliaries)
+    )
 
 
 def _bound(step: Step, earlier: Sequence[int], index: int) -> int:
     if not step.forms:
         raise ValueError(f"step {index} has no form")
+    if isinstance(step, OrderStatistic) and not 1 <= step.rank <= len(step.forms):
+        raise ValueError(f"step {index}: rank {step.rank} is not in 1..{len(step.forms)}")
     if any(variable >= len(earlier) for form in step.forms for variable, _ in form.auxiliaries):
         raise ValueError(f"step {index} uses an auxiliary variable that is not computed before it")
     bound = max(form_magnitude(form, earlier) for form in step.forms)
     if bound >= WIDE_LIMIT:
         raise ValueError(f"step {index} could leave the range of 128-bit integers")
-    return bound
-
-
-def _evaluate(step: Step, batch: PositionBatch, earlier: WideIntegers) -> WideIntegers:
-    values = evaluate_forms(step.forms, batch, earlier)
-    columns = [values.columns(index, index + 1) for index in range(len(step.forms))]
-    if isinstance(step, Maximum):
-        return reduce(WideIntegers.maximum, columns).positive_part()
-    return reduce(WideIntegers.minimum, columns).positive_part()
+    return 1 if isinstance(step, Indicator) else bound
