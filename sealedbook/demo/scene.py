@@ -6,16 +6,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+from primitives.attestation import ATTESTATION_NAME, Attestation, format_time
 from primitives.backend import Backend
+from primitives.certificate import Certificate
 from primitives.opening import Opening
+from prover.prove_book import BookProof
+from prover.solvency import SolvencyProof
 from prover.vault import Vault
 from sealedbook.demo.book import DemoBook
+from sealedbook.demo.market import AS_OF
 from sealedbook.demo.stage import Stage
 from sealedbook.demo.workspace import Workspace
 from verifier.bundle import VerifiedBundle
+from verifier.certificate import VerifiedCertificate
+from verifier.findings import Finding
 from verifier.opening import VerifiedOpening
-from verifier.report import Finding
+
+MOMENT: Final = format_time(AS_OF)
+"""The moment that every book of the demonstration speaks of, as it is typed."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class DemoOptions:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An attempt to cheat, and the check that refused it."""
+    """An attempt to cheat, and the check or command that refused it."""
 
     attempt: str
     check: str
@@ -54,9 +64,13 @@ class Scene:
     engine: Backend
     made: DemoBook = field(init=False)
     vault: Vault = field(init=False)
+    proven: BookProof = field(init=False)
+    covered: SolvencyProof = field(init=False)
     verified: VerifiedBundle = field(init=False)
     opened: list[Opening] = field(init=False, default_factory=list)
     checked: list[VerifiedOpening] = field(init=False, default_factory=list)
+    certificate: Certificate = field(init=False)
+    certified: VerifiedCertificate = field(init=False)
     refusals: list[Refusal] = field(init=False, default_factory=list)
     findings: list[Finding] = field(init=False, default_factory=list)
     seconds: dict[str, float] = field(init=False, default_factory=dict)
@@ -70,6 +84,11 @@ class Scene:
     def issuer_key_file(self) -> Path:
         """Where the issuer publishes its key from."""
         return self.space.vault / "issuer.pub"
+
+    @staticmethod
+    def book_digest(bundle: Path) -> bytes:
+        """The digest of the book in a bundle of our own."""
+        return Attestation.parse((bundle / ATTESTATION_NAME).read_bytes()).book.digest()
 
     def opening_file(self, opening: Opening) -> Path:
         """Where the opening of an account is kept."""

@@ -6,9 +6,11 @@ Everything is plain text first; colours only underline it.
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from rich.console import Console, RenderableType
@@ -19,11 +21,13 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from verifier.report import Finding, Level
+from sealedbook.output import ExitCode
+from verifier.findings import Finding, Level
 
 MAXIMUM_WIDTH: Final = 100
 _INDENT: Final = 3
 _SPEAK_SECONDS: Final = 2.0
+_LONG_TEXT: Final = 200
 _STYLES: Final = {
     Level.PROVEN: "bold green",
     Level.RECOMPUTED: "green",
@@ -34,6 +38,14 @@ _STYLES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class ShownCommand:
+    """A command line that was shown, word by word, and the exit code that the text around it promises."""
+
+    words: tuple[str, ...]
+    exit_code: ExitCode
+
+
 class Stage:
     """Prints to `console`, at most 100 columns wide; what moves is shown on `notes`."""
 
@@ -41,7 +53,7 @@ class Stage:
         self._console = console
         self._notes = notes
         self._width = min(console.width, MAXIMUM_WIDTH)
-        self.commands: list[tuple[str, ...]] = []
+        self.commands: list[ShownCommand] = []
         """Every command line shown, in order."""
 
     def heading(self, text: str) -> None:
@@ -62,10 +74,10 @@ class Stage:
         """An empty line."""
         self._print(Text(""))
 
-    def command(self, *words: object) -> None:
-        """The command line that does the same, ready to be copied."""
+    def command(self, *words: object, exit_code: ExitCode = ExitCode.ACCEPTED) -> None:
+        """The command line that does the same, ready to be copied; it ends with `exit_code`."""
         texts = tuple(str(word) for word in words)
-        self.commands.append(texts)
+        self.commands.append(ShownCommand(texts, exit_code))
         for line in wrap_command(texts, self._width - _INDENT):
             self._console.print(
                 " " * _INDENT + line,
@@ -77,6 +89,18 @@ class Stage:
                 soft_wrap=False,
             )
 
+    def block(self, text: str) -> None:
+        """What a command prints, line by line, set off from the rest."""
+        for line in text.splitlines():
+            wrapped = Text(line.strip()).wrap(self._console, self._width - 2 * _INDENT)
+            for part in wrapped:
+                part.rstrip()
+                self._print(Text(" " * 2 * _INDENT) + part)
+
+    def document(self, data: bytes) -> None:
+        """A small JSON document."""
+        self.block(json.dumps(json.loads(data)))
+
     def facts(self, rows: Iterable[tuple[str, str]]) -> None:
         """Names and what they are, in two columns."""
         table = _grid()
@@ -86,15 +110,16 @@ class Stage:
             table.add_row(escape(name), escape(text))
         self._print(Padding(table, (0, 0, 0, _INDENT)))
 
-    def findings(self, findings: Sequence[Finding]) -> None:
-        """Findings with their levels."""
+    def findings(self, findings: Sequence[Finding], *, shortened: bool = False) -> None:
+        """Findings with their levels; `shortened` cuts long texts, visibly."""
         table = _grid()
         table.add_column(no_wrap=True)
         table.add_column(style="bold", ratio=2)
         table.add_column(overflow="fold", ratio=5)
         for finding in findings:
             level = Text(finding.level.value, style=_STYLES[finding.level])
-            table.add_row(level, escape(finding.subject), escape(finding.text))
+            text = _shortened(finding.text) if shortened else finding.text
+            table.add_row(level, escape(finding.subject), escape(text))
         self._print(Padding(table, (0, 0, 0, _INDENT)))
 
     @contextlib.contextmanager
@@ -182,6 +207,11 @@ def wrap_command(words: Sequence[str], width: int) -> list[str]:
         else:
             lines[-1] += f" {piece}"
     return lines
+
+
+def _shortened(text: str) -> str:
+    """`text`, cut after a word if it is long."""
+    return text if len(text) <= _LONG_TEXT else text[:_LONG_TEXT].rpartition(" ")[0] + " …"
 
 
 def _grid() -> Table:

@@ -2,7 +2,9 @@
 
 <out>/.sealedbook-demo     marker: this folder is ours
 <out>/accounts.csv assets.json market.json     the made-up export and the public prices
+<out>/model.json reserves.json                 what is proven of every account, and of reserves
 <out>/book/ vault/ bundle/ openings/           what the steps make
+<out>/statement.json certificate.json          what a holder proves to a lender
 <out>/cheating/                                altered copies, one for every attempt
 """
 
@@ -27,6 +29,10 @@ class Workspace:
         self.accounts = folder / "accounts.csv"
         self.assets = folder / "assets.json"
         self.market = folder / "market.json"
+        self.model = folder / "model.json"
+        self.reserves = folder / "reserves.json"
+        self.statement = folder / "statement.json"
+        self.certificate = folder / "certificate.json"
         self.book = folder / "book"
         self.vault = folder / "vault"
         self.bundle = folder / "bundle"
@@ -36,8 +42,9 @@ class Workspace:
     @property
     def made(self) -> tuple[Path, ...]:
         """Everything that a run makes."""
-        files = (self.accounts, self.assets, self.market)
-        return (*files, self.book, self.vault, self.bundle, self.openings, self.cheating)
+        files = (self.accounts, self.assets, self.market, self.model, self.reserves)
+        shown = (self.statement, self.certificate)
+        return (*files, *shown, self.book, self.vault, self.bundle, self.openings, self.cheating)
 
     @staticmethod
     def prepare(folder: Path) -> Workspace:

@@ -1,0 +1,59 @@
+"""What the demonstration wants proven: a model for every account, and a statement for one holder."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from circuits.model_document import MODEL_FORMAT
+from primitives.amounts_text import format_amount, plain_amount
+from primitives.strict_json import canonical_json
+from sealedbook.demo.book import Account, DemoBook
+
+MODEL: Final = (
+    canonical_json(
+        {"format": MODEL_FORMAT, "kind": "all", "models": [{"kind": "bounded"}, {"kind": "net-value"}]}
+    )
+    + b"\n"
+)
+"""Every position is a whole number of base units, and net value at the market's prices is not negative."""
+
+
+class HolderStatement:
+    """ "At least so much of one asset, and worth at least so much": true of `account`, and not too close to it.
+
+    Both thresholds are the account's own figures, cut to their first digit.
+    """
+
+    def __init__(self, book: DemoBook, account: Account) -> None:
+        units = book.market.unit_values()
+        column = max(account, key=lambda place: account[place] * units[place])
+        asset, prices = book.assets[column], book.market.prices
+        value = sum(amount * units[place] for place, amount in account.items())
+        amount, worth = _first_digit(account[column]), _first_digit(value)
+        self.words = (
+            f"at least {format_amount(amount, asset.decimals)} {asset.id}, and worth at least "
+            f"{format_amount(worth, prices.scale)} {prices.quote}"
+        )
+        self.document = (
+            canonical_json(
+                {
+                    "format": MODEL_FORMAT,
+                    "kind": "all",
+                    "models": [
+                        {
+                            "kind": "at-least",
+                            "asset": asset.id,
+                            "amount": plain_amount(amount, asset.decimals),
+                        },
+                        {"kind": "net-value-at-least", "value": plain_amount(worth, prices.scale)},
+                    ],
+                }
+            )
+            + b"\n"
+        )
+
+
+def _first_digit(amount: int) -> int:
+    """The largest ``d 10^k`` with one digit d that is **below** `amount`, which is above 1."""
+    unit = int(10 ** (len(str(amount - 1)) - 1))
+    return (amount - 1) // unit * unit
