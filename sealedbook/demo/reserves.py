@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from verifier.address_signature import EIP_191
-
+from primitives.address_signature import EIP_191
 from primitives.amounts_text import plain_amount
 from primitives.reserves import RESERVES_FORMAT
 from primitives.strict_json import Json, canonical_json
