@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from circuits.describe import describe
+from circuits.integrality import is_range_of_one_position, loose_positions
+from circuits.plain_words import used_assets
+from circuits.statement import Statement
 from primitives.amounts_text import format_amount
+from primitives.assets import Asset
 from primitives.attestation import SealedBook, format_time
 from primitives.strict_json import Json
 from verifier.attestation import SignedAttestation
@@ -44,7 +48,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
             "the root's sum is the sum of all leaves, none left out",
             Level.RECOMPUTED,
         ),
-        Finding("Assets", _asset_names(book), _signed_level(signed)),
+        Finding("Assets", _names(book.assets), _signed_level(signed)),
         Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
         Finding(_what_is_hidden(verified), "inside the commitments", Level.HIDDEN),
         *_claim_findings(verified),
@@ -58,7 +62,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
         verdict=" ".join(
             [
                 "The bundle is whole: its leaves make up the attested root, and the attestation is signed.",
-                *(["What it claims about every account is proven."] if verified.claims else []),
+                *_claims_verdict(verified),
                 *(report.verdict for report in solvency),
             ]
         ),
@@ -81,6 +85,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
                     "bits_per_account": claim.statement.bit_count,
                     "proofs": claim.batches,
                     "documents_expected": claim.documents_expected,
+                    "integral": not loose_positions(claim.statement.rows),
                 }
                 for claim in verified.claims
             ],
@@ -95,6 +100,16 @@ def _what_is_hidden(verified: VerifiedBundle) -> str:
     return "Positions" if public else "Positions and totals"
 
 
+def _claims_verdict(verified: VerifiedBundle) -> list[str]:
+    if not verified.claims:
+        return []
+    if any(loose_positions(claim.statement.rows) for claim in verified.claims):
+        return [
+            "Not all that it claims about every account is proven: read the lines that are not yet proven."
+        ]
+    return ["What it claims about every account is proven."]
+
+
 def _claim_findings(verified: VerifiedBundle) -> list[Finding]:
     """What is proven about every account, in the words of the statements compiled here."""
     if not verified.claims:
@@ -102,17 +117,46 @@ def _claim_findings(verified: VerifiedBundle) -> list[Finding]:
         return [Finding("Accounts", text, Level.NOT_PROVEN)]
     findings = []
     for claim in verified.claims:
-        lines = describe(claim.statement)
-        rows = "; ".join(lines[:_SHOWN_ROWS])
-        rest = f"; and {len(lines) - _SHOWN_ROWS:,} more" if len(lines) > _SHOWN_ROWS else ""
-        findings.append(Finding(f"Every account ({claim.claim.name})", rows + rest, Level.PROVEN))
+        findings += _statement_findings(claim.claim.name, claim.statement)
         if claim.documents_expected:
             text, level = "the model and prices that you gave", Level.RECOMPUTED
         else:
             text = "model and prices of the bundle: read them, or insist on yours with --model and --market"
             level = _signed_level(verified.signed)
         findings.append(Finding(f"Model of {claim.claim.name!r}", text, level))
+    used = {asset for claim in verified.claims for asset in used_assets(claim.statement)}
+    others = [asset for asset in verified.attestation.book.assets if asset not in used]
+    if others:
+        text = f"{_names(others)}: no claim speaks of them; an account may hold or owe any amount"
+        findings.append(Finding("Other assets", text, Level.NOT_PROVEN))
     return findings
+
+
+def _statement_findings(name: str, statement: Statement) -> list[Finding]:
+    """The rows, apart those that rest on positions which need not be integers (`circuits.integrality`).
+
+    Such a row is proven modulo the group order, which one account can satisfy whatever it owes: a fraction of
+    another asset makes up for it.
+    """
+    loose = set(loose_positions(statement.rows))
+    resting = [
+        not is_range_of_one_position(row) and any(asset in loose for asset, _ in row.positions)
+        for row in statement.rows
+    ]
+    resting += [False] * len(statement.auxiliaries)
+    lines = list(zip(describe(statement), resting, strict=True))
+    sound, unsound = ([line for line, rests in lines if rests is wanted] for wanted in (False, True))
+    findings = [Finding(f"Every account ({name})", _rows(sound), Level.PROVEN)] if sound else []
+    if unsound:
+        names = _names([statement.assets[asset] for asset in sorted(loose)])
+        text = f"{_rows(unsound)}: modulo the group order only, because no row makes {names} whole numbers"
+        findings.append(Finding(f"Each single account ({name})", text, Level.NOT_PROVEN))
+    return findings
+
+
+def _rows(lines: Sequence[str]) -> str:
+    rest = f"; and {len(lines) - _SHOWN_ROWS:,} more" if len(lines) > _SHOWN_ROWS else ""
+    return "; ".join(lines[:_SHOWN_ROWS]) + rest
 
 
 def opening_report(verified: VerifiedOpening) -> Report:
@@ -201,10 +245,9 @@ def issuer_findings(book: SealedBook, signed: SignedAttestation) -> list[Finding
     ]
 
 
-def _asset_names(book: SealedBook, shown: int = 12) -> str:
-    names = [asset.id for asset in book.assets]
-    listed = ", ".join(names[:shown])
-    return listed if len(names) <= shown else f"{listed} and {len(names) - shown} more"
+def _names(assets: Sequence[Asset], shown: int = 12) -> str:
+    listed = ", ".join(asset.id for asset in assets[:shown])
+    return listed if len(assets) <= shown else f"{listed} and {len(assets) - shown} more"
 
 
 def book_figures(book: SealedBook) -> dict[str, Json]:
