@@ -11,7 +11,7 @@ use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::Fr;
 
 /// J at most. Each more doubles the work of the Gram matrix and halves that of the later rounds.
-const LEADING_VARIABLES: u32 = 4;
+const LEADING_VARIABLES: u32 = 5;
 
 /// What the table is, for as long as it is that.
 enum State {
