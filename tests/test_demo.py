@@ -6,10 +6,11 @@ import copy
 import io
 import json
 import math
+import re
 import shutil
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,22 +20,29 @@ from typer.testing import CliRunner
 
 from circuits.prices import parse_price_document
 from primitives.parameters import AMOUNT_LIMIT
+from primitives.reserves import Reserves
 from primitives.strict_json import canonical_json, parse_json
 from prover.book import import_book
+from prover.prove_book import StatementFailsError
+from prover.solvency import InsufficientReservesError
+from prover.vault import Vault
 from sealedbook.__main__ import app
-from sealedbook.demo import cheating
+from sealedbook.demo import holder_steps, reserves
 from sealedbook.demo.book import MAXIMUM_ACCOUNTS, MINIMUM_ACCOUNTS, STRESS, DemoBook, decimal_text, make_book
-from sealedbook.demo.cheating import ATTEMPTS, run_attempt
+from sealedbook.demo.cheating import ATTEMPTS, Attempt, PrivateRefusal, judges, run_attempt
+from sealedbook.demo.documents import MODEL, HolderStatement
 from sealedbook.demo.errors import DemoFailedError, DemoFolderError
 from sealedbook.demo.market import Kind, black_76, demo_market
 from sealedbook.demo.run import run_demo
 from sealedbook.demo.scene import DemoOptions, Scene
-from sealedbook.demo.stage import Stage, wrap_command
+from sealedbook.demo.stage import ShownCommand, Stage, wrap_command
 from sealedbook.demo.steps import STEPS
 from sealedbook.demo.workspace import MARKER_NAME, Workspace
 from sealedbook.output import ExitCode
 from verifier.checks import Check, VerificationError
-from verifier.report import Level
+from verifier.findings import Level
+from verifier.ownership import Ownership, find_ownership
+from verifier.report import bundle_report
 
 ACCOUNTS = 40
 
@@ -195,7 +203,7 @@ def test_a_run_checks_three_different_accounts_and_refuses_every_attempt(shown: 
     ]
 
 
-def test_the_attempts_cover_the_auditor_and_the_holder() -> None:
+def test_the_attempts_cover_everybody_who_checks() -> None:
     assert {attempt.expected for attempt in ATTEMPTS} == {
         Check.BUNDLE_DIGESTS,
         Check.BUNDLE_ROOT_HASH,
@@ -204,6 +212,13 @@ def test_the_attempts_cover_the_auditor_and_the_holder() -> None:
         Check.OPENING_COMMITMENT,
         Check.OPENING_ACCOUNT,
         Check.OPENING_TAG,
+        PrivateRefusal.PROVE,
+        Check.CLAIM_STATEMENT,
+        Check.CLAIM_PROOFS,
+        PrivateRefusal.PROVE_SOLVENCY,
+        Check.SOLVENCY_PROOF,
+        Check.CERTIFICATE_AUDIENCE,
+        Check.CERTIFICATE_PROOF,
     }
 
 
@@ -213,15 +228,39 @@ def test_every_step_has_a_heading_and_a_time(shown: Performance) -> None:
     assert shown.text.count("Done ") == len(STEPS) == len(shown.scene.seconds)
 
 
-def test_the_closing_table_says_what_is_not_proven(shown: Performance) -> None:
+def _by_level(shown: Performance) -> dict[Level, str]:
     by_level: dict[Level, str] = {}
     for finding in shown.scene.findings:
         by_level[finding.level] = by_level.get(finding.level, "") + f"{finding.subject}: {finding.text}; "
+    return by_level
+
+
+def test_the_closing_table_says_what_is_proven_and_what_not(shown: Performance) -> None:
+    by_level = _by_level(shown)
     assert set(by_level) == set(Level)
-    assert "no zero-knowledge proof" in by_level[Level.PROVEN]
-    for subject in ("No account is negative", "Margin", "Reserves"):
-        assert subject in by_level[Level.NOT_PROVEN]
-    assert "not yet proven" in shown.text
+    for subject in ("Every account", "Reserves", "One account"):
+        assert f"{subject}: " in by_level[Level.PROVEN]
+    for subject in ("Margin", "One book for everybody"):
+        assert f"{subject}: " in by_level[Level.NOT_PROVEN]
+    assert "The reserves themselves: " in by_level[Level.CLAIMED]
+    assert "every total" in by_level[Level.HIDDEN]
+
+
+def test_the_closing_table_calls_proven_only_what_the_verifier_does(shown: Performance) -> None:
+    verified = bundle_report(shown.scene.verified).findings
+    proven = [finding.subject for finding in verified if finding.level is Level.PROVEN]
+    assert proven == ["Every account (accounts)", "Stated reserves (solvency)"]
+    assert not [finding.subject for finding in verified if finding.level is Level.NOT_PROVEN]
+    assert Check.CERTIFICATE_PROOF in {attempt.expected for attempt in ATTEMPTS}
+
+
+def test_the_auditor_insists_on_model_and_prices_and_the_lender_on_everything(shown: Performance) -> None:
+    (claim,) = shown.scene.verified.claims
+    assert claim.documents_expected
+    expected = shown.scene.certified.expected
+    assert expected.audience == holder_steps.AUDIENCE
+    assert expected.documents.model == shown.scene.space.statement.read_bytes()
+    assert expected.documents.market == shown.scene.space.market.read_bytes()
 
 
 @pytest.mark.parametrize("width", [80, 100])
@@ -236,7 +275,8 @@ def test_text_fits_the_terminal_and_has_no_control_characters(width: int, tmp_pa
 
 def test_nothing_secret_is_in_the_bundle(shown: Performance) -> None:
     scene = shown.scene
-    published = b"".join(path.read_bytes() for path in scene.space.bundle.iterdir())
+    published = b"".join(judges.contents(scene.space.bundle).values())
+    published += scene.space.certificate.read_bytes()
     for opening in scene.opened:
         secrets = [
             opening.account.encode(),
@@ -259,29 +299,123 @@ def test_private_files_are_for_their_owner_alone(shown: Performance) -> None:
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in private)
 
 
-def _commands(scene: Scene) -> Iterator[tuple[list[str], int]]:
-    """Every command shown, without the program's name, and the exit code that the text promises."""
-    cheats = str(scene.space.cheating)
-    for program, *arguments in scene.stage.commands:
-        assert program == "sealedbook"
-        refused = any(argument.startswith(cheats) for argument in arguments)
-        whole = arguments[0] == "verify" and arguments[1].endswith("/left-out")
-        yield arguments, ExitCode.REJECTED if refused and not whole else ExitCode.ACCEPTED
+_MAKERS = {"init", "import", "commit", "prove", "prove-solvency", "open", "certify"}
+
+
+def _elsewhere(command: ShownCommand, space: Workspace, folder: Path) -> list[str]:
+    """The arguments of a command that makes something, with `folder` in place of the demonstration's."""
+    return [word.replace(str(space.folder), str(folder)) for word in command.words[1:]]
+
+
+def _give_what_the_commands_start_from(space: Workspace, folder: Path) -> None:
+    for path in (space.accounts, space.assets, space.market, space.model, space.reserves, space.statement):
+        shutil.copy(path, folder)
+    for name in ("left-out/accounts.csv", "short-account/accounts.csv", "too-little/reserves.json"):
+        (folder / "cheating" / name).parent.mkdir(parents=True)
+        shutil.copy(space.cheating / name, folder / "cheating" / name)
 
 
 def test_the_commands_shown_do_what_the_text_says(shown: Performance, tmp_path: Path) -> None:
-    space = shown.scene.space
-    for path in (space.accounts, space.assets):
-        shutil.copy(path, tmp_path)
+    space, copied = shown.scene.space, tmp_path / "cheating" / "too-little" / "bundle"
+    _give_what_the_commands_start_from(space, tmp_path)
     codes = set()
-    for arguments, expected in _commands(shown.scene):
-        altered = any("cheating" in argument for argument in arguments)
-        again = [argument.replace(str(space.folder), str(tmp_path)) for argument in arguments]
-        # Altered copies exist only where the demonstration made them; everything else is made anew.
-        outcome = CliRunner().invoke(app, arguments if altered else again)
-        assert outcome.exit_code == expected, (arguments, outcome.output)
-        codes.add(int(expected))
-    assert codes == {0, 1}
+    for command in shown.scene.stage.commands:
+        program, name = command.words[:2]
+        assert program == "sealedbook"
+        arguments = list(command.words[1:])
+        if name in _MAKERS or not any("cheating" in word for word in arguments):
+            # Altered copies exist only where the demonstration made them; everything else is made anew.
+            arguments = _elsewhere(command, space, tmp_path)
+        if str(copied) in arguments:
+            shutil.copytree(tmp_path / "bundle", copied)
+        outcome = CliRunner().invoke(app, arguments)
+        assert outcome.exit_code == command.exit_code, (arguments, outcome.output)
+        codes.add(int(command.exit_code))
+    assert codes == {ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.REFUSED_INPUT}
+
+
+def test_the_exchange_alone_is_told_who_is_short_and_by_how_much(shown: Performance) -> None:
+    details = {refusal.attempt: refusal.detail for refusal in shown.scene.refusals}
+    account = shown.scene.opened[0].account
+    short = re.search(rf"account '{account}': net value: -([\d,]+) \(short by \1\)", details["short-account"])
+    assert short is not None
+    assert 0 < int(short[1].replace(",", "")) <= 10**5, "at most one base unit of USDT"
+    assert "BTC: " in details["too-little"]
+    assert "short by 0.00000001" in details["too-little"]
+    assert details["short-account"].splitlines()[0] in shown.text
+
+
+# Documents.
+
+
+def test_the_model_is_about_every_position_and_the_value_of_all(shown: Performance) -> None:
+    (claim,) = shown.scene.verified.claims
+    statement = claim.statement
+    assert (shown.scene.space.bundle / "model.json").read_bytes() == MODEL
+    labels = [row.label for row in statement.rows]
+    assert labels == ["net value", *(f"{asset.id} bounded" for asset in shown.scene.made.assets)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_holders_thresholds_are_true_and_round(seed: int) -> None:
+    book = make_book(60, seed)
+    units = book.market.unit_values()
+    for account in book.accounts:
+        if not account:
+            continue
+        at_least, worth = json.loads(HolderStatement(book, account).document)["models"]
+        column = book.assets.index(at_least["asset"])
+        held = account[column] / 10 ** book.assets[column].decimals
+        value = sum(amount * units[place] for place, amount in account.items()) / 10**book.market.prices.scale
+        assert held / 10 <= float(at_least["amount"]) <= held
+        assert value / 10 <= float(worth["value"]) <= value
+        assert len(at_least["amount"].strip("0.")) == len(worth["value"].strip("0.")) == 1
+
+
+def test_reserves_are_a_little_above_what_is_owed_and_nothing_for_contracts(book: DemoBook) -> None:
+    made = reserves_of(book)
+    contracts = set(book.market.columns(Kind.PERPETUAL, Kind.COST, Kind.CALL, Kind.PUT))
+    for column, (entry, total) in enumerate(zip(made.assets, book.totals(), strict=True)):
+        assert entry.asset == book.assets[column]
+        if column in contracts:
+            assert entry.total == total == 0
+        else:
+            assert 1.005 * total <= entry.total <= 1.035 * total
+
+
+def reserves_of(book: DemoBook, seed: int = 1) -> Reserves:
+    return Reserves.parse(reserves.make_reserves(book, seed, "Exchange", bytes(32)), tuple(book.assets))
+
+
+def test_reserves_cover_books_that_owe_less_than_nothing_of_an_asset(book: DemoBook) -> None:
+    account = {book.assets.index("BTC"): -1}
+    entries = reserves_of(replace(book, ids=("U1",), accounts=(account,))).assets
+    assert {entry.total for entry in entries} == {0}
+
+
+def test_addresses_sign_for_this_book(book: DemoBook) -> None:
+    pytest.importorskip("eth_account")
+    found = [find_ownership(address, bytes(32)) for address in reserves_of(book).addresses()]
+    assert found == [Ownership.SIGNED, Ownership.SIGNED, Ownership.SIGNED, Ownership.UNSIGNED]
+
+
+def test_without_eth_account_no_address_is_signed(
+    book: DemoBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "eth_account", None)
+    assert not any(address.signature for address in reserves_of(book).addresses())
+    performance = perform(tmp_path / "demo")
+    assert "of which 0 sign" in performance.text
+    assert "Addresses: " not in _by_level(performance)[Level.SIGNED]
+
+
+def test_a_certificate_that_holds_a_secret_fails_the_demonstration(
+    shown: Performance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = shown.scene.opened[-1].account
+    monkeypatch.setattr(holder_steps, "AUDIENCE", f"for {account}")
+    with pytest.raises(DemoFailedError, match="holds a secret: account id"):
+        perform(tmp_path / "demo")
 
 
 @pytest.mark.parametrize(
@@ -302,22 +436,69 @@ def test_commands_wrap_between_options(words: list[str], width: int, lines: list
 # Failing loudly.
 
 
-@pytest.mark.parametrize("verifier", ["verify_bundle", "verify_opening_in_bundle"])
+_JUDGES = (
+    "verify_bundle",
+    "verify_opening_in_bundle",
+    "verify_certificate_in_bundle",
+    "prove_book",
+    "prove_solvency",
+)
+
+
 def test_a_verifier_that_accepts_everything_fails_the_demonstration(
-    verifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cheating, verifier, lambda *_, **__: None)
+    monkeypatch.setattr(judges, "verify_bundle", lambda *_, **__: None)
     with pytest.raises(DemoFailedError, match="was NOT refused"):
         perform(tmp_path / "demo")
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt.name)
 def test_each_attempt_fails_where_it_is_not_refused(
-    attempt: cheating.Attempt, shown: Performance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    attempt: Attempt, shown: Performance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cheating, "verify_bundle", lambda *_, **__: None)
-    monkeypatch.setattr(cheating, "verify_opening_in_bundle", lambda *_, **__: None)
+    for judge in _JUDGES:
+        monkeypatch.setattr(judges, judge, lambda *_, **__: None)
     with pytest.raises(DemoFailedError, match=f"{attempt.name} was NOT refused"):
+        run_attempt(_ready_for(attempt, shown, tmp_path / "copy"), attempt)
+
+
+def _attempt(name: str) -> Attempt:
+    return next(attempt for attempt in ATTEMPTS if attempt.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("altered-leaf", InsufficientReservesError(())),
+        ("too-little", StatementFailsError((), 1)),
+    ],
+)
+def test_a_refusal_to_prove_for_another_reason_fails(
+    name: str, error: Exception, shown: Performance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(judges, "verify_bundle", refuse)
+    monkeypatch.setattr(judges, "prove_solvency", refuse)
+    attempt = _attempt(name)
+    with pytest.raises(DemoFailedError, match=f"{name} could not be proven"):
+        run_attempt(_ready_for(attempt, shown, tmp_path / "copy"), attempt)
+
+
+@pytest.mark.parametrize("name", ["short-account", "too-little"])
+def test_a_bundle_that_changes_although_nothing_is_proven_fails(
+    name: str, shown: Performance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def write_and_refuse(bundle: Path, *_: object, **__: object) -> None:
+        (bundle / "failures.txt").write_text("private")
+        raise StatementFailsError((), 1)
+
+    monkeypatch.setattr(judges, "prove_book", write_and_refuse)
+    monkeypatch.setattr(judges, "prove_solvency", write_and_refuse)
+    attempt = _attempt(name)
+    with pytest.raises(DemoFailedError, match="was changed although nothing could be proven"):
         run_attempt(_ready_for(attempt, shown, tmp_path / "copy"), attempt)
 
 
@@ -327,7 +508,7 @@ def test_a_refusal_by_another_check_fails(
     def refuse(*_: object, **__: object) -> None:
         raise VerificationError(Check.BUNDLE_FILES, "something else")
 
-    monkeypatch.setattr(cheating, "verify_bundle", refuse)
+    monkeypatch.setattr(judges, "verify_bundle", refuse)
     with pytest.raises(DemoFailedError, match="was refused by B1-files, not by B6-digests"):
         run_attempt(_ready_for(ATTEMPTS[0], shown, tmp_path / "copy"), ATTEMPTS[0])
 
@@ -338,18 +519,19 @@ def test_a_bundle_that_left_an_account_out_has_to_be_whole(
     def refuse(*_: object, **__: object) -> None:
         raise VerificationError(Check.BUNDLE_ROOT_HASH, "something else")
 
-    monkeypatch.setattr(cheating, "verify_bundle", refuse)
-    left_out = next(attempt for attempt in ATTEMPTS if attempt.name == "left-out")
+    monkeypatch.setattr(judges, "verify_bundle", refuse)
+    left_out = _attempt("left-out")
     with pytest.raises(DemoFailedError, match="should be whole in itself"):
         run_attempt(_ready_for(left_out, shown, tmp_path / "copy"), left_out)
 
 
-def _ready_for(attempt: cheating.Attempt, shown: Performance, folder: Path) -> Scene:
+def _ready_for(attempt: Attempt, shown: Performance, folder: Path) -> Scene:
     """The scene in a copy of its folder, before `attempt` was made."""
     shutil.copytree(shown.scene.space.folder, folder)
     scene = copy.copy(shown.scene)
     scene.space = Workspace(folder)
     scene.stage = Stage(Console(quiet=True), Console(quiet=True))
+    scene.vault = Vault.open(scene.space.vault)
     shutil.rmtree(scene.space.cheating / attempt.name)
     shutil.rmtree(scene.space.cheating / "impostor-vault")
     return scene
@@ -416,11 +598,15 @@ def test_the_command_prints_a_summary_for_programs(tmp_path: Path) -> None:
     assert code == ExitCode.ACCEPTED
     assert (summary["format"], summary["result"], summary["accounts"]) == ("sealedbook/demo/v1", "passed", 20)
     assert [refusal["check"] for refusal in summary["refusals"]] == [a.expected.value for a in ATTEMPTS]
+    files = judges.contents(tmp_path / "demo" / "bundle")
+    assert summary["accounts_proof"]["bytes"] == len(files["proofs/accounts-000000.narg"])
+    assert summary["solvency_proof"]["bytes"] == len(files["proofs/solvency.narg"])
+    assert summary["certificate"]["bytes"] == (tmp_path / "demo" / "certificate.json").stat().st_size
 
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_the_command_fails_loudly(as_json: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cheating, "verify_bundle", lambda *_, **__: None)
+    monkeypatch.setattr(judges, "verify_bundle", lambda *_, **__: None)
     options = ["--out", tmp_path / "demo", "--accounts", 20, "--backend", fastest_backend().name]
     code, output = _invoke(*options, *(["--json"] if as_json else []))
     assert code == ExitCode.INTERNAL

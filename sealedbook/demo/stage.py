@@ -6,7 +6,6 @@ Everything is plain text first; colours only underline it.
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ MAXIMUM_WIDTH: Final = 100
 _INDENT: Final = 3
 _SPEAK_SECONDS: Final = 2.0
 _LONG_TEXT: Final = 200
+_SUBJECT_WIDTH: Final = 22
 _STYLES: Final = {
     Level.PROVEN: "bold green",
     Level.RECOMPUTED: "green",
@@ -98,8 +98,8 @@ class Stage:
                 self._print(Text(" " * 2 * _INDENT) + part)
 
     def document(self, data: bytes) -> None:
-        """A small JSON document."""
-        self.block(json.dumps(json.loads(data)))
+        """A small document, as it is."""
+        self.block(data.decode())
 
     def facts(self, rows: Iterable[tuple[str, str]]) -> None:
         """Names and what they are, in two columns."""
@@ -114,8 +114,8 @@ class Stage:
         """Findings with their levels; `shortened` cuts long texts, visibly."""
         table = _grid()
         table.add_column(no_wrap=True)
-        table.add_column(style="bold", ratio=2)
-        table.add_column(overflow="fold", ratio=5)
+        table.add_column(style="bold", max_width=_SUBJECT_WIDTH)
+        table.add_column(overflow="fold", ratio=1)
         for finding in findings:
             level = Text(finding.level.value, style=_STYLES[finding.level])
             text = _shortened(finding.text) if shortened else finding.text
