@@ -52,7 +52,8 @@ class Model:
     `assets` are those of the book, in its order. `cap` is the largest gross value of an account that is to be
     provable, in value units: no row or variable gets wider than the cap needs, whatever the intervals of the
     positions would allow (None: intervals alone). `position_bound` is what absolute positions in base
-    units stay below. Bounds and cap decide which accounts are provable and how wide rows are; no conclusion rests on them.
+    units stay below. Bounds and cap decide which accounts are provable and how wide rows are; no conclusion rests
+    on them.
     """
 
     def __init__(
