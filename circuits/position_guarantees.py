@@ -21,7 +21,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from circuits.integrality import is_range_of_one_position, is_within_limit, position_interval
+from circuits.integrality import (
+    bounded_positions,
+    is_range_of_one_position,
+    is_within_limit,
+    position_interval,
+)
 from circuits.rows import Row
 from circuits.statement import Statement
 
@@ -54,31 +59,22 @@ class PositionGuarantee:
         )
 
 
-def position_guarantee(
-    statements: Sequence[Statement], column: int, covered: Collection[int]
-) -> PositionGuarantee:
-    """The guarantee for the asset in `column`, from statements over one list of assets.
-
-    `covered` holds the columns that reserves cover. Every statement has to hold for every account.
-    """
-    return PositionGuarantees(statements).of(column, covered)
-
-
 class PositionGuarantees:
-    """`position_guarantee` for many assets of the same statements."""
+    """The guarantees of statements over one list of assets, all of which hold for every account."""
 
     def __init__(self, statements: Sequence[Statement]) -> None:
         rows = [(index, row) for index, statement in enumerate(statements) for row in statement.rows]
         self._least: dict[int, tuple[int, int]] = {}
+        for index, statement in enumerate(statements):
+            for column, (least, _) in bounded_positions(statement.rows, statement.auxiliaries).items():
+                self._note_least(column, least, index)
         for index, row in rows:
             if is_range_of_one_position(row) and is_within_limit(row):
-                column, least = row.positions[0][0], position_interval(row)[0]
-                if column not in self._least or least > self._least[column][0]:
-                    self._least[column] = (least, index)
+                self._note_least(row.positions[0][0], position_interval(row)[0], index)
         self._sums = [(index, row) for index, row in rows if self._is_sum_of_holdings(row)]
 
     def of(self, column: int, covered: Collection[int]) -> PositionGuarantee:
-        """The guarantee for one asset."""
+        """The guarantee for the asset in `column`; `covered` holds the columns that reserves cover."""
         if column not in self._least:
             return PositionGuarantee(Guarantee.NONE, None)
         least, index = self._least[column]
@@ -88,6 +84,10 @@ class PositionGuarantees:
         if found is None:
             return PositionGuarantee(Guarantee.BOUNDED, index)
         return PositionGuarantee(Guarantee.OUTWEIGHED, *found)
+
+    def _note_least(self, column: int, least: int, statement: int) -> None:
+        if column not in self._least or least > self._least[column][0]:
+            self._least[column] = (least, statement)
 
     def _outweighing(self, column: int, covered: Collection[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Statement and uncovered columns of every row in which debts in `column` are outweighed."""

@@ -70,12 +70,10 @@ def test_everything_that_a_document_can_say() -> None:
     assert list(reserves.addresses()) == [first, second]
 
 
-def test_without_addresses_everything_is_unlisted() -> None:
-    for entry in ({}, {"unlisted": "5"}, {"addresses": []}):
-        (btc,) = parsed(
-            changed(lambda d, e=entry: d.update(assets=[{"asset": "BTC", "total": "5", **e}]))
-        ).assets
-        assert (btc.total, btc.unlisted) == (500_000_000, 500_000_000)
+@pytest.mark.parametrize("more", [{}, {"unlisted": "5"}, {"addresses": []}])
+def test_without_addresses_everything_is_unlisted(more: dict[str, Any]) -> None:
+    (btc,) = parsed({**FULL, "assets": [{"asset": "BTC", "total": "5", **more}]}).assets
+    assert (btc.total, btc.unlisted) == (500_000_000, 500_000_000)
 
 
 ASSET: Final = "assets", 0
