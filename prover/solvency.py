@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from circuits.solvency_statement import Shortage, compile_solvency, find_shortages, totals_bits
 from circuits.statement import Statement
-from primitives.attestation import Attestation
+from primitives.attestation import Attestation, SealedBook
 from primitives.backend import Backend
 from primitives.claims import SOLVENCY_KIND, SolvencyClaim, check_claim_name
 from primitives.generators import Generators
@@ -81,12 +81,11 @@ def prove_solvency(
     ratio: Ratio = ONE,
     name: str = SOLVENCY_KIND,
     progress: Progress = no_progress,
-    randomness: SolvencyRandomness | None = None,
 ) -> SolvencyProof:
     """Prove that `reserves` (the document's bytes) are at least `ratio` times the totals of the book.
 
     With `publish_totals` the totals of **all** assets of the book become public; else nothing of them does. A
-    claim of the same `name` is replaced, other claims stay. `randomness` is the operating system's by default.
+    claim of the same `name` is replaced, other claims stay.
 
     Raises `InsufficientReservesError`, `ReservesDocumentError`, `PublicationError`, `ProverError`. The bundle
     changes in one step at the very end or not at all.
@@ -102,54 +101,59 @@ def prove_solvency(
     summed = sum_book(book, backend, Generators(backend), progress)
     if shortages := find_shortages(statement, parsed, ratio, summed.totals):
         raise InsufficientReservesError(tuple(shortages))
-    claim = SolvencyClaim(
-        name=name,
-        reserves=document_name(attestation, RESERVES_NAME, reserves, name),
-        totals=None,
-        ratio=ratio,
-        statement_digest=statement.digest(),
-    )
-    documents = {claim.reserves: reserves}
-    totals = None
-    if publish_totals:
-        totals = totals_document(book.book, summed.totals)
-        claim = replace(claim, totals=document_name(attestation, TOTALS_NAME, totals, name))
-        documents[claim.totals or TOTALS_NAME] = totals
+    totals = totals_document(book.book, summed.totals) if publish_totals else None
     context = solvency_context(name, book.book, reserves, totals, statement.digest())
-    chosen = randomness or SolvencyRandomness()
-    if publish_totals:
-        proof = _prove_public(book, backend, summed, context, chosen.nonces)
-    else:
-        proof = _prove_hidden(book, backend, statement, summed, context, chosen.argument)
+    proof = make_proof(book.book, statement, summed, context, backend, public=publish_totals)
     progress("Proving", 1, 1)
+    claim, documents = _claim_and_documents(attestation, name, ratio, statement, reserves, totals)
     _publish(bundle, book, attestation, claim, documents, proof, issuer)
     return SolvencyProof(claim, statement, parsed, len(proof))
 
 
-def _prove_hidden(
-    book: VaultBook,
-    backend: Backend,
+def _claim_and_documents(
+    attestation: Attestation,
+    name: str,
+    ratio: Ratio,
+    statement: Statement,
+    reserves: bytes,
+    totals: bytes | None,
+) -> tuple[SolvencyClaim, dict[str, bytes]]:
+    """The claim, and its documents by the names that they get in the bundle."""
+    reserves_name = document_name(attestation, RESERVES_NAME, reserves, name)
+    documents = {reserves_name: reserves}
+    totals_name = None
+    if totals is not None:
+        totals_name = document_name(attestation, TOTALS_NAME, totals, name)
+        documents[totals_name] = totals
+    return SolvencyClaim(name, reserves_name, totals_name, ratio, statement.digest()), documents
+
+
+def make_proof(
+    book: SealedBook,
     statement: Statement,
     summed: BookTotals,
     context: bytes,
-    randomness: ProofRandomness | None,
+    backend: Backend,
+    *,
+    public: bool,
+    randomness: SolvencyRandomness | None = None,
 ) -> bytes:
+    """The proof alone: that the root's sum opens to totals that satisfy `statement`, or to `summed` in public."""
+    chosen = randomness or SolvencyRandomness()
+    generators = Generators(backend)
+    if public:
+        relation = totals_relation(backend, generators, book, book.root.sum, summed.totals)
+        return prove_batchable(
+            relation, [summed.blinding], tag=TOTALS_TAG, session=context, nonces=chosen.nonces
+        )
     witness = TotalsWitness(
         backend=backend,
         positions=backend.scalars_from_ints(summed.totals),
         bits=totals_bits(statement, summed.totals),
         leaf_blindings=backend.scalars_from_ints([summed.blinding]),
     )
-    prover = ArgumentProver(backend, get_kernels(backend), Generators(backend))
-    instance = solvency_instance(statement, context, book.book.root.sum)
-    return prover.prove(instance, witness, randomness)
-
-
-def _prove_public(
-    book: VaultBook, backend: Backend, summed: BookTotals, context: bytes, nonces: NonceSource
-) -> bytes:
-    relation = totals_relation(backend, Generators(backend), book.book, book.book.root.sum, summed.totals)
-    return prove_batchable(relation, [summed.blinding], tag=TOTALS_TAG, session=context, nonces=nonces)
+    prover = ArgumentProver(backend, get_kernels(backend), generators)
+    return prover.prove(solvency_instance(statement, context, book.root.sum), witness, chosen.argument)
 
 
 def _publish(
