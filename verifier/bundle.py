@@ -84,6 +84,12 @@ def verify_bundle(
             solvency.append(
                 verify_solvency_claim(folder, signed.attestation, claim, root.sum, backend, progress=progress)
             )
+    if insisted != ExpectedDocuments() and not claims:
+        # Insisting on a model is insisting on a claim: a bundle without any must not pass for a proven one.
+        raise VerificationError(
+            Check.CLAIM_DOCUMENTS,
+            "you insist on model or market, and the bundle has no claim about every account",
+        )
     return VerifiedBundle(signed, root, tuple(claims), tuple(solvency))
 
 
