@@ -7,6 +7,8 @@ blanks count as one. A command has to succeed unless ``$ echo $?`` follows with 
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import re
 import shlex
@@ -26,13 +28,16 @@ from prover.book.importers import IMPORTERS
 from prover.book.store import Book
 from prover.commit import seal_book
 from prover.openings import make_opening
+from prover.prove_book import prove_book
+from prover.solvency import prove_solvency
 from prover.vault import Vault
 from sealedbook.__main__ import app
 from sealedbook.demo.cheating import ATTEMPTS
 from sealedbook.output import ExitCode
 from verifier.bundle import verify_bundle
 from verifier.checks import Check
-from verifier.report import Level, bundle_report
+from verifier.findings import Level
+from verifier.report import bundle_report
 
 ROOT: Final = Path(__file__).parent.parent
 README: Final = ROOT / "README.md"
@@ -41,12 +46,19 @@ AUDITOR: Final = ROOT / "docs" / "guide-auditor.md"
 EXCHANGE: Final = ROOT / "docs" / "guide-exchange.md"
 CERTIFICATES: Final = ROOT / "docs" / "guide-certificates.md"
 PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE, CERTIFICATES)
+"""Pages whose commands run."""
+INDEX: Final = ROOT / "docs" / "README.md"
+ALL_PAGES: Final = (README, *sorted((ROOT / "docs").rglob("*.md")))
+SAMPLES: Final = ROOT / "tests" / "vectors" / "books" / "published_samples.json"
+MODEL: Final = b'{"format": "sealedbook/model/v1", "kind": "net-value"}\n'
+PRICES: Final = (("BTC", "65000.1"), ("ETH", "3000"), ("USDT", "1"))
+RESERVES: Final = (("BTC", "1.6"), ("ETH", "4"), ("USDT", "2501"))
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEREDOC = re.compile(r"<<'(\w+)'$")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-_CHECK = re.compile(r"\b[BCKO]\d+-[a-z-]+")
+_CHECK = re.compile(r"\b[BCKOS]\d+-[a-z-]+")
 
 
 @dataclass
@@ -144,7 +156,7 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What account holders and auditors have: a bundle, the key, and Alice's opening."""
+    """What holders and auditors have: a proven bundle, key, agreed model and prices, and Alice's opening."""
     folder = tmp_path_factory.mktemp("published")
     private = tmp_path_factory.mktemp("private")
     ledger = private / "ledger.csv"
@@ -152,9 +164,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assets = AssetList.of([("BTC", 8), ("ETH", 9), ("USDT", 6)])
     import_book("generic-long", [ledger], private / "book", assets=assets)
     vault = Vault.create(private / "vault", "Example Exchange", None)
-    engine = fastest_backend()
-    result = seal_book(Book.open(private / "book"), bundle=folder / "bundle", vault=vault, backend=engine)
-    opening = make_opening(vault.open_book(result.digest, None), "alice", engine)
+    engine, bundle = fastest_backend(), folder / "bundle"
+    result = seal_book(Book.open(private / "book"), bundle=bundle, vault=vault, backend=engine)
+    secrets, issuer = vault.open_book(result.digest, None), vault.issuer(None)
+    prove_book(bundle, secrets, issuer, engine, model=MODEL, market=_market())
+    prove_solvency(bundle, secrets, issuer, engine, reserves=_reserves())
+    (folder / "model.json").write_bytes(MODEL)
+    (folder / "market.json").write_bytes(_market())
+    opening = make_opening(secrets, "alice", engine)
     (folder / "opening.json").write_bytes(opening.to_bytes())
     (folder / "exchange.pub").write_text(result.book.public_key.hex() + "\n")
     (folder / "book-digest.txt").write_text(result.digest.hex() + "\n")
@@ -162,11 +179,36 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+_MOMENT: Final = "2026-01-31T00:00:00Z"
+
+
+def _market() -> bytes:
+    prices = [{"asset": asset, "price": price} for asset, price in PRICES]
+    head = {"format": "sealedbook/prices/v1", "as_of": _MOMENT, "quote": "USDT", "scale": 9}
+    return json.dumps({**head, "prices": prices}).encode()
+
+
+def _reserves() -> bytes:
+    assets = [{"asset": asset, "total": total} for asset, total in RESERVES]
+    return json.dumps({"format": "sealedbook/reserves/v1", "as_of": _MOMENT, "assets": assets}).encode()
+
+
+def _write_binance_sample(place: Path) -> None:
+    """Four users of the published sample, under the names of its files."""
+    sample = json.loads(SAMPLES.read_text(encoding="utf-8"))["binance"]
+    for name, rows in (("sample_users0.csv", sample["users"]), ("cex_assets_info.csv", sample["prices"])):
+        with (place / name).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+
+
 @pytest.fixture
 def folder(page: Path, published: Path, tmp_path: Path) -> Path:
-    """The folder that a reader of `page` starts in: empty for those who make everything themselves."""
+    """The folder that a reader of `page` starts in: with what they were given, and the examples."""
     place = tmp_path / "work"
     place.mkdir()
+    (place / "examples").symlink_to(ROOT / "examples")
+    if page == EXCHANGE:
+        _write_binance_sample(place)
     if page in (HOLDER, AUDITOR, CERTIFICATES):
         subprocess.run(["cp", "-r", f"{published}/.", str(place)], check=True)
     return place
@@ -236,7 +278,7 @@ def _broken_links(page: Path) -> list[str]:
     return broken
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_resolve(page: Path) -> None:
     assert _broken_links(page) == []
 
@@ -253,7 +295,13 @@ def test_readme_leads_to_every_guide() -> None:
     targets = set(_LINK.findall(README.read_text(encoding="utf-8")))
     guides = {f"docs/{path.name}" for path in (ROOT / "docs").glob("guide-*.md")}
     assert guides <= targets
-    assert {"docs/protocol.md", "docs/architecture.md"} <= targets
+    assert {"docs/protocol.md", "docs/architecture.md", "docs/README.md"} <= targets
+
+
+def test_the_index_lists_every_page() -> None:
+    targets = {target.partition("#")[0] for target in _LINK.findall(INDEX.read_text(encoding="utf-8"))}
+    pages = {page.relative_to(INDEX.parent).as_posix() for page in ALL_PAGES if page not in (README, INDEX)}
+    assert pages <= targets, "pages that docs/README.md does not list"
 
 
 # What the pages say about the program.
@@ -280,7 +328,7 @@ def test_every_option_and_command_named_exists(page: Path) -> None:
 
 def _table_codes(page: Path) -> set[str]:
     """Check names that begin a row of a table."""
-    return set(re.findall(r"^\| `([BCKO]\d+-[a-z-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^\| `([BCKOS]\d+-[a-z-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def _names(*letters: str) -> set[str]:
@@ -293,7 +341,7 @@ def test_every_check_named_exists(page: Path) -> None:
 
 
 def test_auditors_are_told_every_check_of_a_bundle() -> None:
-    assert _table_codes(AUDITOR) == _names("B", "C")
+    assert _table_codes(AUDITOR) == _names("B", "C", "S")
 
 
 def test_holders_are_told_what_to_do_about_every_check_of_an_opening() -> None:
@@ -340,9 +388,14 @@ def test_exchanges_are_told_every_source() -> None:
     assert {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)} == set(IMPORTERS)
 
 
+_NUMBERS: Final = dict(
+    enumerate(["fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"], start=15)
+)
+
+
 def test_readme_counts_the_attempts_of_the_demonstration_right() -> None:
-    number = {9: "nine", 10: "ten", 11: "eleven", 12: "twelve"}[len(ATTEMPTS)]
-    assert f"tries {number} ways to cheat" in " ".join(README.read_text(encoding="utf-8").split())
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    assert f"tries {_NUMBERS[len(ATTEMPTS)]} ways to cheat" in text
 
 
 def test_make_has_the_two_commands_of_the_readme() -> None:
