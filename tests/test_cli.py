@@ -553,13 +553,18 @@ def test_control_c_in_a_process(sealed_once: Sealed, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     book, vault = sealed_once.folder / "book", tmp_path / "vault"
     arguments = ["commit", book, "--out", tmp_path / "b", "--vault", vault, "--passphrase-file", pipe]
+    # A background job of a shell ignores the signal and so would its children: give it back its meaning.
     with subprocess.Popen(
-        command(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
+        command(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
         writer = open_when_read(pipe, process)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        os.close(writer)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            os.close(writer)
     assert (process.returncode, out) == (INTERRUPTED, "")
     assert err.startswith("interrupted")
     assert not (tmp_path / "b").exists()
