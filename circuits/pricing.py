@@ -80,36 +80,36 @@ def black76_greeks(
     strike: Floats,
     volatility: Floats,
     years: Floats,
-    discount: Floats,
+    rate: Floats,
     is_call: BoolArray,
 ) -> Greeks:
-    """Derivatives of `black76`, same arguments and errors.
+    """Derivatives of `black76` at ``D = exp(-r t)``; `rate` is r, the other arguments and errors are the same.
 
         delta = D N(d1) for calls, -D N(-d1) for puts      gamma = D n(d1) / (F z)
         vega  = D F n(d1) sqrt(t)                          theta = r price - D F n(d1) v / (2 sqrt(t))
 
-    with r = -ln(D) / t. At z = 0 gamma and vega are 0, as is theta at t = 0.
+    At z = 0 gamma, vega and the second part of theta are 0.
     """
-    _check_domain(forward, strike, volatility, years, discount)
+    discount = np.exp(-np.multiply(rate, years))
+    price = black76(forward, strike, volatility, years, discount, is_call)
     d1, _, z = _deviations(forward, strike, volatility, years)
     sign = np.where(is_call, 1.0, -1.0)
-    density = np.exp(-0.5 * d1 * d1) / np.sqrt(2.0 * np.pi)
     smooth = (z > 0.0) & (np.asarray(forward) > 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        density = np.exp(-0.5 * d1 * d1) / np.sqrt(2.0 * np.pi)
         gamma = np.where(smooth, discount * density / (np.asarray(forward) * z), 0.0)
         vega = np.where(smooth, discount * forward * density * np.sqrt(years), 0.0)
         decay = np.where(smooth, vega * volatility / (2.0 * np.asarray(years)), 0.0)
-        carry = np.where(np.asarray(years) > 0.0, -np.log(discount) / np.asarray(years), 0.0)
-    price = black76(forward, strike, volatility, years, discount, is_call)
-    return Greeks(sign * discount * ndtr(sign * d1), gamma, vega, carry * price - decay)
+    return Greeks(sign * discount * ndtr(sign * d1), gamma, vega, rate * price - decay)
 
 
 def _deviations(
     forward: Floats, strike: Floats, volatility: Floats, years: Floats
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """``(d1, d2, z)``."""
-    z = np.minimum(volatility * np.sqrt(years), MAX_TOTAL_DEVIATION)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # What overflows here has the right limit: z its cap, d1 an infinity of the right sign.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        z = np.minimum(volatility * np.sqrt(years), MAX_TOTAL_DEVIATION)
         moneyness = np.log(np.asarray(forward) / strike)
         d1 = np.where(z > 0.0, moneyness / z + z / 2.0, _limit(forward, strike))
     return d1, d1 - z, z

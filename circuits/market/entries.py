@@ -7,6 +7,7 @@ a bound that leaves their rounding errors far below one half.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
@@ -44,9 +45,14 @@ def round_fraction(figure: Fraction) -> int:
     return int(round_exact(np.array([figure.numerator], dtype=object), figure.denominator)[0])
 
 
-def round_floats(figures: FloatArray, magnitudes: FloatArray, limit: float) -> IntArray:
-    """`figures` to the nearest integer, ties to even. `MarketError` if one of `magnitudes` is above `limit`."""
-    if magnitudes.size and not float(magnitudes.max()) <= limit:
-        reason = f"an entry is made of figures above 2^{int(np.log2(limit))} units: take a coarser scale"
-        raise MarketError(MarketCode.PRECISION, "scale", reason)
+def round_floats(figures: FloatArray, magnitudes: FloatArray, limit: float, ids: Sequence[str]) -> IntArray:
+    """`figures` to the nearest integer, ties to even; `ids` names the instruments along the last axis.
+
+    `MarketError` if one of `magnitudes`, of the same shape, is not at most `limit`.
+    """
+    fine = magnitudes <= limit
+    if not fine.all():
+        instrument = ids[int(np.argwhere(~fine)[0][-1])]
+        reason = f"its figures are above 2^{int(np.log2(limit))} units: take a coarser scale"
+        raise MarketError(MarketCode.PRECISION, f"instrument {instrument!r}", reason)
     return np.rint(figures).astype(np.int64)

@@ -19,6 +19,7 @@ from circuits.pricing import BoolArray, FloatArray, Greeks, black76, black76_gre
 class OptionTable:
     """Figures of options, each of shape ``[I]``. `seconds` to expiry are at least 0, `rate` is per year."""
 
+    ids: tuple[str, ...]
     underlying: npt.NDArray[np.intp]
     """Column of its underlying in the table of moves."""
     seconds: FloatArray
@@ -43,6 +44,7 @@ class OptionTable:
         seconds = _floats([max(0.0, market.seconds_to(option.expiry)) for option in options])
         rate = _floats([float(point.rate) for point in at])
         return cls(
+            ids=tuple(option.id for option in options),
             underlying=np.array([column[option.underlying] for option in options], dtype=np.intp),
             seconds=seconds,
             forward=_floats([float(point.forward) for point in at]),
@@ -59,7 +61,7 @@ def option_values(options: OptionTable, units: FloatArray) -> IntArray:
     factor = options.multiplier * units
     value = _price(options, options.forward, options.volatility, options.years)
     magnitude = np.maximum(options.forward, options.strike) * _discount_bound(options) * factor
-    return round_floats(value * factor, magnitude, MAX_FLOAT_PRICE)
+    return round_floats(value * factor, magnitude, MAX_FLOAT_PRICE, options.ids)
 
 
 def option_profits(options: OptionTable, units: FloatArray, table: MoveTable) -> IntArray:
@@ -77,7 +79,9 @@ def option_profits(options: OptionTable, units: FloatArray, table: MoveTable) ->
     factor = options.multiplier * units * weights
     largest = np.maximum(np.maximum(forward, options.forward), options.strike)
     change = shocked - _price(options, options.forward, options.volatility, options.years)
-    return round_floats(change * factor, largest * _discount_bound(options) * factor, MAX_FLOAT_PRICE)
+    return round_floats(
+        change * factor, largest * _discount_bound(options) * factor, MAX_FLOAT_PRICE, options.ids
+    )
 
 
 def shocked_volatility(options: OptionTable, table: MoveTable) -> FloatArray:
@@ -95,10 +99,8 @@ def shocked_volatility(options: OptionTable, table: MoveTable) -> FloatArray:
 
 def option_greeks(options: OptionTable) -> Greeks:
     """Greeks of one contract: delta and gamma by its forward, vega by 0.01 of volatility, theta by a day."""
-    years = options.years
-    discount = np.exp(-options.rate * years)
     greeks = black76_greeks(
-        options.forward, options.strike, options.volatility, years, discount, options.is_call
+        options.forward, options.strike, options.volatility, options.years, options.rate, options.is_call
     )
     size = options.multiplier
     return Greeks(

@@ -167,7 +167,7 @@ def _greek_row(greek: Greek, scale: int, split: _Split, assets: Sequence[Asset])
             entries[place] = round_fraction(instrument.delta * units[place])
     figures: FloatArray = getattr(option_greeks(split.table), greek.value)
     figures = figures * np.array([float(units[i]) for i in split.options], dtype=np.float64)
-    entries[split.options] = round_floats(figures, np.abs(figures), MAX_FLOAT_GREEK)
+    entries[split.options] = round_floats(figures, np.abs(figures), MAX_FLOAT_GREEK, split.table.ids)
     return GreekRow(greek, scale, entries)
 
 
