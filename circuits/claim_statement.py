@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from circuits.model_document import compile_model
-from circuits.prices import parse_price_document
+from circuits.public_market import parse_public_market
 from circuits.rows import Scope
 from circuits.statement import Statement
 from primitives.assets import Asset
@@ -33,14 +33,14 @@ def compile_claim(
     `scope` says whether it must hold for every account of a book (zero accounts included) or for one alone.
     Raises `ClaimDocumentError`.
     """
-    prices = None
+    public_market = None
     if market is not None:
         try:
-            prices = parse_price_document(market)
+            public_market = parse_public_market(market)
         except JsonError as error:
             raise ClaimDocumentError(MARKET_ROLE, str(error)) from error
     try:
-        return compile_model(model, assets, prices, scope=scope)
+        return compile_model(model, assets, public_market, scope=scope)
     except JsonError as error:
         raise ClaimDocumentError(MODEL_ROLE, str(error)) from error
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from circuits.prices import PriceList, parse_price_document, parse_price_fields
+from circuits.prices import PriceDocument, PriceList, parse_price_fields
+from circuits.public_market import parse_public_market
 from primitives.strict_json import Json, JsonObject, parse_json
 
 
 def market_prices(market: bytes | None) -> tuple[PriceList, ...]:
-    """The price list of a market document that compiled; none if there is no document."""
-    return () if market is None else (parse_price_document(market).prices,)
+    """The price list of a market document that compiled, if it is one."""
+    parsed = None if market is None else parse_public_market(market)
+    return (parsed.prices,) if isinstance(parsed, PriceDocument) else ()
 
 
 def inline_prices(model: bytes) -> tuple[PriceList, ...]:

@@ -10,7 +10,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from circuits.builder import StatementBuilder
+from circuits.modelling.definition import ModelDefinition
+from circuits.modelling.errors import ModelError
+from circuits.models import MODEL_DEFINITIONS
 from circuits.prices import PriceDocument
+from circuits.public_market import PublicMarket
 from circuits.rows import Scope
 from circuits.simple_models import ModelContext, compile_object
 from circuits.statement import Statement
@@ -24,7 +28,7 @@ MODEL_FORMAT: Final = "sealedbook/model/v1"
 def compile_model(
     document: bytes | Json,
     assets: Sequence[Asset],
-    market: PriceDocument | None = None,
+    market: PublicMarket | None = None,
     *,
     scope: Scope = Scope.BOOK,
 ) -> Statement:
@@ -39,9 +43,46 @@ def compile_model(
     value = parse_json(document) if isinstance(document, bytes) else document
     fields = JsonObject(value)
     fields.constant("format", MODEL_FORMAT)
+    definition = _margin_model(fields)
+    if definition is not None:
+        return _compile_definition(definition, assets, market, scope)
     builder = StatementBuilder(assets, scope)
-    compile_object(fields, ModelContext(builder, market.prices if market is not None else None))
+    prices = market.prices if isinstance(market, PriceDocument) else None
+    compile_object(fields, ModelContext(builder, prices))
     try:
         return builder.build()
     except StatementError as error:
+        raise JsonError("$", f"no valid statement comes of this model: {error}") from error
+
+
+def read_definition(document: bytes | Json) -> ModelDefinition:
+    """The margin model of a document; `JsonError` for other kinds and for what is at fault in it."""
+    value = parse_json(document) if isinstance(document, bytes) else document
+    fields = JsonObject(value)
+    fields.constant("format", MODEL_FORMAT)
+    definition = _margin_model(fields)
+    if definition is None:
+        raise fields.fail("kind", f"is not one of {', '.join(MODEL_DEFINITIONS)}")
+    return definition
+
+
+def _margin_model(fields: JsonObject) -> ModelDefinition | None:
+    """The margin model that the fields describe; None, with nothing read, if their kind is a simple one."""
+    kind = fields.peek("kind")
+    if not isinstance(kind, str) or kind not in MODEL_DEFINITIONS:
+        return None
+    definition = MODEL_DEFINITIONS[kind]
+    fields.constant("kind", kind)
+    fields.integer("version", minimum=definition.version, maximum=definition.version)
+    made = definition.from_json(fields)
+    fields.finish()
+    return made
+
+
+def _compile_definition(
+    definition: ModelDefinition, assets: Sequence[Asset], market: PublicMarket | None, scope: Scope
+) -> Statement:
+    try:
+        return definition.model(assets, market, scope).compile()
+    except (ModelError, StatementError) as error:
         raise JsonError("$", f"no valid statement comes of this model: {error}") from error

@@ -49,7 +49,7 @@ def certificate_report(verified: VerifiedCertificate) -> Report:
             "leaf_commitment": terms.leaf.commitment.hex(),
             "facts": list[Json](account_facts(verified.statement)),
             "rows": list[Json](describe(verified.statement)),
-            "integral": not loose_positions(verified.statement.rows),
+            "integral": not loose_positions(verified.statement.rows, verified.statement.auxiliaries),
             "statement": verified.statement.digest().hex(),
             "model_sha256": hashlib.sha256(terms.model).hexdigest(),
             "market_sha256": None if terms.market is None else hashlib.sha256(terms.market).hexdigest(),
@@ -84,7 +84,7 @@ def _proven(verified: VerifiedCertificate) -> list[Finding]:
     lines = describe(statement)
     rest = f"; and {len(lines) - _SHOWN_LINES:,} more" if len(lines) > _SHOWN_LINES else ""
     findings.append(Finding("In base units", "; ".join(lines[:_SHOWN_LINES]) + rest, Level.PROVEN))
-    loose = [statement.assets[index] for index in loose_positions(statement.rows)]
+    loose = [statement.assets[index] for index in loose_positions(statement.rows, statement.auxiliaries)]
     if loose:
         text = f"{_names(loose)}: no row makes the position an integer, so what rests on it means nothing"
         findings.append(Finding("Whole amounts", text, Level.NOT_PROVEN))

@@ -85,7 +85,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
                     "bits_per_account": claim.statement.bit_count,
                     "proofs": claim.batches,
                     "documents_expected": claim.documents_expected,
-                    "integral": not loose_positions(claim.statement.rows),
+                    "integral": not loose_positions(claim.statement.rows, claim.statement.auxiliaries),
                 }
                 for claim in verified.claims
             ],
@@ -103,7 +103,7 @@ def _what_is_hidden(verified: VerifiedBundle) -> str:
 def _claims_verdict(verified: VerifiedBundle) -> list[str]:
     if not verified.claims:
         return []
-    if any(loose_positions(claim.statement.rows) for claim in verified.claims):
+    if any(loose_positions(claim.statement.rows, claim.statement.auxiliaries) for claim in verified.claims):
         return [
             "Not all that it claims about every account is proven: read the lines that are not yet proven."
         ]
@@ -138,7 +138,7 @@ def _statement_findings(name: str, statement: Statement) -> list[Finding]:
     Such a row is proven modulo the group order, which one account can satisfy whatever it owes: a fraction of
     another asset makes up for it.
     """
-    loose = set(loose_positions(statement.rows))
+    loose = set(loose_positions(statement.rows, statement.auxiliaries))
     resting = [
         not is_range_of_one_position(row) and any(asset in loose for asset, _ in row.positions)
         for row in statement.rows

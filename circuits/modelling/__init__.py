@@ -25,25 +25,31 @@ from circuits.modelling.gadgets import (
     split,
     sum_of_largest,
     top_maximum,
+    two_slopes,
 )
 from circuits.modelling.leaves import indicator, largest, order_statistic, smallest
 from circuits.modelling.model import Model
 from circuits.modelling.numeric import Numeric
+from circuits.modelling.tables import ChargeTable, HaircutTable, charge_table, haircut_table
 
 __all__ = [
+    "ChargeTable",
     "Constraint",
     "Curvature",
     "CurvatureError",
     "Expression",
+    "HaircutTable",
     "Model",
     "ModelError",
     "Numeric",
     "Split",
     "absolute_value",
     "band",
+    "charge_table",
     "count_at_most",
     "either_or",
     "equals",
+    "haircut_table",
     "indicator",
     "is_active",
     "largest",
@@ -59,4 +65,5 @@ __all__ = [
     "sum_of_largest",
     "tier_selector",
     "top_maximum",
+    "two_slopes",
 ]

@@ -42,8 +42,8 @@ def _make_exact_split(e: Expression, label: str | None) -> Split:
     if not isinstance(d, Variable):
         raise ModelError(f"({e}) has no negative part")
     b = make_boolean(f"{name}: is not negative", e)
-    positive_row = b * max(0, e.interval.greatest) - parts.positive
-    negative_row = (1 - b) * max(0, -e.interval.least) - parts.negative
+    positive_row = b * max(0, e.model.reach(e).greatest) - parts.positive
+    negative_row = (1 - b) * max(0, -e.model.reach(e).least) - parts.negative
     d.rows.append(RowSpecification(f"{name}: positive only if so", positive_row))
     d.rows.append(RowSpecification(f"{name}: negative only if not", negative_row))
     return parts
@@ -62,7 +62,7 @@ def exact_maximum(
         check_affine(piece, f"exact maximum {name!r}")
     constants = [] if constant is None else [("constant", as_expression(model, constant))]
     everything = [*pieces, *constants]
-    intervals = [model.clip(piece.interval, scale) for _, piece in everything]
+    intervals = [model.reach(piece, scale) for _, piece in everything]
     offset = max(interval.least for interval in intervals)
     x = Variable(
         model,
@@ -70,7 +70,6 @@ def exact_maximum(
         greatest=max(interval.greatest for interval in intervals) - offset,
         rule=largest(*(piece - offset for _, piece in everything)),
         offset=offset,
-        scale=scale,
         meaning=partial(extreme, np.maximum, constant),
         arguments=[piece for _, piece in pieces],
         text=f"[{name}]",
@@ -104,7 +103,6 @@ def sign_test(e: Expression, *, label: str | None = None, exact: bool = False) -
         greatest=1,
         rule=indicator(e),
         curvature=Curvature.AFFINE if exact else Curvature.CONCAVE,
-        is_capped=False,
         meaning=lambda values: (values[0] >= 0).astype(object) * 1,
         arguments=[e],
     )
@@ -133,7 +131,6 @@ def is_active(amounts: Sequence[Expression], *, label: str | None = None) -> Exp
         greatest=1,
         rule=indicator(model.sum(sizes) - 1),
         curvature=Curvature.CONVEX,
-        is_capped=False,
         meaning=_any_nonzero,
         arguments=list(amounts),
     )
@@ -194,16 +191,22 @@ def stepped_charge(
     x = Variable(
         model,
         name,
-        greatest=model.clip((rates[-1] * amount).interval, scale).greatest,
+        greatest=model.reach(rates[-1] * amount, scale).greatest,
         rule=largest(*charges),
         curvature=Curvature.CONVEX,
-        scale=scale,
         meaning=partial(_stepped_meaning, tuple(tiers)),
         arguments=[amount],
     )
     result = x.expression()
     for number, charge in enumerate(charges, start=1):
-        x.rows.append(RowSpecification(f"{name}: {number}", result - charge, scale=scale, is_capped=False))
+        x.rows.append(
+            RowSpecification(
+                f"{name}: {number}",
+                result - charge,
+                greatest=x.greatest + rates[-1] * bounds[-1],
+                scale=scale,
+            )
+        )
     return result
 
 

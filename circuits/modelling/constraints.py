@@ -133,7 +133,8 @@ class Band(Constraint):
             bits = span.bit_length()
             if width not in (None, bits):
                 raise ModelError(f"row {label!r}: this band has width {bits}")
-            return [RowSpecification(label, self._expression - self._low, width=bits, scale=scale)]
+            low_side = self._expression - self._low
+            return [RowSpecification(label, low_side, width=bits, scale=scale, ends_at_width=True)]
         sides = (
             (f"{label}: low", self._expression - self._low),
             (f"{label}: high", self._high - self._expression),
@@ -253,21 +254,20 @@ def relaxed_row(
     A smaller M would only make fewer accounts provable.
     """
     check_concave(slack, f"row {label!r}")
-    bounded = slack.model.clip(slack.interval, scale)
+    bounded = slack.model.reach(slack, scale)
     big_m = max(0, -bounded.least)
     return RowSpecification(
         label,
         slack + release * big_m,
         greatest=max(0, bounded.greatest) + big_m,
         scale=scale,
-        is_capped=False,
         width=width,
     )
 
 
 def make_boolean(label: str, expression: Expression) -> Expression:
     """A boolean variable whose witness is 1 where `expression` is at least 0."""
-    variable = Variable(expression.model, label, greatest=1, rule=indicator(expression), is_capped=False)
+    variable = Variable(expression.model, label, greatest=1, rule=indicator(expression))
     return variable.expression()
 
 

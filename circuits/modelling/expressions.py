@@ -51,6 +51,11 @@ class Leaf(ABC):
         self.is_non_negative = is_non_negative
         self.number = model.register(self)
 
+    @property
+    def proven_greatest(self) -> int | None:
+        """A bound that the rows of the compiled statement prove, None if there is none."""
+        return None
+
     @abstractmethod
     def meaning(self, valuation: Valuation) -> Values:
         """The exact value for every account, from the values of the leaf's arguments."""
@@ -113,6 +118,17 @@ class Expression:
     def is_non_negative(self) -> bool:
         """Whether the rows of the model prove that the value is not negative."""
         return self.constant >= 0 and all(c > 0 and leaf.is_non_negative for leaf, c in self.terms.items())
+
+    @property
+    def proven_greatest(self) -> int | None:
+        """A bound that the rows of the model prove, None if there is none."""
+        greatest = self.constant
+        for leaf, coefficient in self.terms.items():
+            bound = leaf.proven_greatest if coefficient > 0 else 0 if leaf.is_non_negative else None
+            if bound is None:
+                return None
+            greatest += coefficient * bound if coefficient > 0 else 0
+        return greatest
 
     def key(self) -> tuple[frozenset[tuple[int, int]], int]:
         """Equal for equal expressions of one model."""

@@ -55,7 +55,7 @@ def split(e: Expression, *, label: str | None = None) -> Split:
 def make_split(e: Expression, label: str | None, curvature: Curvature) -> Split:
     """New parts of e, with the rows of `split`."""
     name = label or e.model.name_for(e, "split")
-    least, greatest = e.interval
+    least, greatest = e.model.reach(e)
     d = Variable(
         e.model,
         f"{name}: negative part",
@@ -106,6 +106,16 @@ def absolute_value(e: Expression, *, label: str | None = None, exact: bool = Fal
     return split(e, label=label).absolute
 
 
+def two_slopes(e: Expression, above: int, below: int, *, label: str | None = None) -> Expression:
+    """``above * e`` where an affine e is positive, ``below * e`` where it is negative: by the `split` of e.
+
+        above e - (below - above) d
+
+    Concave if ``below >= above`` (collateral counts less than debt), convex if ``below <= above``.
+    """
+    return above * e - (below - above) * split(e, label=label).negative
+
+
 def maximum(*operands: Operands, label: str | None = None, exact: bool = False, scale: int = 1) -> Expression:
     """``max(f_1, ..., f_n)`` of convex expressions and integers (G2), convex.
 
@@ -130,7 +140,7 @@ def maximum(*operands: Operands, label: str | None = None, exact: bool = False, 
         return as_expression(model, constant)
     if constant == 0 and len(pieces) == 1 and pieces[0][1].curvature.is_affine:
         return split(pieces[0][1], label=label).positive
-    intervals = [model.clip(piece.interval, scale) for _, piece in pieces]
+    intervals = [model.reach(piece, scale) for _, piece in pieces]
     offset = max(interval.least for interval in intervals) if constant is None else constant
     x = Variable(
         model,
@@ -139,7 +149,6 @@ def maximum(*operands: Operands, label: str | None = None, exact: bool = False, 
         rule=largest(*(piece - offset for _, piece in pieces)),
         curvature=Curvature.CONVEX,
         offset=offset,
-        scale=scale,
         meaning=partial(extreme, np.maximum, constant),
         arguments=[piece for _, piece in pieces],
         text=operator_text("maximum", pieces, constant, label),
@@ -171,7 +180,7 @@ def minimum(*operands: Operands, label: str | None = None, exact: bool = False, 
         return pieces[0][1]
     if not pieces:
         return as_expression(model, constant)
-    intervals = [model.clip(piece.interval, scale) for _, piece in pieces]
+    intervals = [model.reach(piece, scale) for _, piece in pieces]
     least = min(interval.least for interval in intervals)
     is_anchored = constant is not None
     offset = constant if constant is not None else least
@@ -185,7 +194,6 @@ def minimum(*operands: Operands, label: str | None = None, exact: bool = False, 
         curvature=Curvature.CONCAVE,
         offset=offset,
         direction=-1 if is_anchored else 1,
-        scale=scale,
         meaning=partial(extreme, np.minimum, constant),
         arguments=[piece for _, piece in pieces],
         text=operator_text("minimum", pieces, constant, label),
@@ -234,12 +242,12 @@ def sum_of_largest(
         check_convex(operand, f"sum_of_largest {name!r}")
     if count == denominator * len(operands):
         return denominator * total(operands, model)
-    intervals = [model.clip(operand.interval, scale) for operand in operands]
+    intervals = [model.reach(operand, scale) for operand in operands]
     offset = 0 if all(x.is_non_negative for x in operands) else min(interval.least for interval in intervals)
     rank = -(-count // denominator)
     highest = sorted((interval.greatest for interval in intervals), reverse=True)[rank - 1]
     rule = order_statistic(rank, *(operand - offset for operand in operands))
-    t = Variable(model, f"{name}: level", greatest=highest - offset, offset=offset, rule=rule, scale=scale)
+    t = Variable(model, f"{name}: level", greatest=highest - offset, offset=offset, rule=rule)
     level = t.expression()
     excesses = []
     for number, (operand, interval) in enumerate(zip(operands, intervals, strict=True), start=1):
@@ -249,7 +257,6 @@ def sum_of_largest(
             greatest=interval.greatest - offset,
             rule=largest(operand - level),
             curvature=Curvature.CONVEX,
-            scale=scale,
         )
         above = u.expression() - operand + level
         u.rows.append(RowSpecification(f"{name}: {number}", above, scale=scale))

@@ -26,17 +26,17 @@ Meaning = Callable[[Sequence[Values]], Values]
 class RowSpecification:
     """A row to come: ``0 <= expression < 2^w``, or ``expression = 0`` if `is_equation`.
 
-    `greatest` is the largest value that honest accounts reach, None to take it from the expression's interval.
-    A value row counts in units of ``1/scale`` value unit, and the model's cap applies to it unless `is_capped`
-    is false. `width` overrides what would be derived.
+    `greatest` is the largest value that honest accounts reach, None to take what `Model.reach` says of the
+    expression, whose values count in units of ``1/scale`` value unit. `width` overrides what would be derived; if
+    the row `ends_at_width`, it is part of what is required.
     """
 
     label: str
     expression: Expression
     greatest: int | None = None
     scale: int = 1
-    is_capped: bool = True
     is_equation: bool = False
+    ends_at_width: bool = False
     width: int | None = None
 
 
@@ -95,6 +95,11 @@ class Position(Leaf):
         self.asset = asset
         self.bound = bound
 
+    @property
+    def proven_greatest(self) -> int | None:
+        """What the row of a non-negative position leaves room for."""
+        return (1 << (self.bound - 1).bit_length()) - 1 if self.is_non_negative else None
+
     def meaning(self, valuation: Valuation) -> Values:
         """Not computed from arguments: the valuation has it."""
         raise NotImplementedError
@@ -112,7 +117,7 @@ class Variable(Leaf):
     """
 
     __slots__ = (
-        "_arguments", "_meaning", "_text", "direction", "greatest", "is_capped", "offset", "rows", "rule", "scale",
+        "_arguments", "_meaning", "_text", "direction", "greatest", "offset", "rows", "rule",
     )  # fmt: skip
 
     def __init__(
@@ -125,8 +130,6 @@ class Variable(Leaf):
         curvature: Curvature = Curvature.AFFINE,
         offset: int = 0,
         direction: int = 1,
-        scale: int = 1,
-        is_capped: bool = True,
         meaning: Meaning | None = None,
         arguments: Sequence[Expression] = (),
         text: str | None = None,
@@ -138,8 +141,6 @@ class Variable(Leaf):
         self.rule = rule
         self.offset = offset
         self.direction = direction
-        self.scale = scale
-        self.is_capped = is_capped
         self.rows: list[RowSpecification] = []
         self._meaning = meaning
         self._arguments = tuple(arguments)

@@ -150,9 +150,9 @@ class _Compiler:
     def _width(self, row: RowSpecification, zero: int) -> int:
         if row.is_equation:
             return 0
-        greatest = row.expression.interval.greatest if row.greatest is None else row.greatest
-        if row.is_capped and self._model.cap is not None:
-            greatest = min(greatest, self._model.cap * row.scale - 1)
+        greatest = (
+            self._model.reach(row.expression, row.scale).greatest if row.greatest is None else row.greatest
+        )
         if greatest < 0:
             raise ModelError(f"row {row.label!r}: no account within the declared bounds satisfies it")
         if row.width is not None:
@@ -162,10 +162,7 @@ class _Compiler:
         return width
 
     def _variable_width(self, variable: Variable, zero: int) -> int:
-        greatest = variable.greatest
-        if variable.is_capped and self._model.cap is not None:
-            greatest = min(greatest, self._model.cap * variable.scale - 1)
-        width = max(1, greatest.bit_length() if greatest > 0 else 0, zero.bit_length())
+        width = max(1, max(0, variable.greatest).bit_length(), zero.bit_length())
         self._check_width(width, f"variable {variable.label!r}")
         return width
 

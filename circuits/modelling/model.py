@@ -114,21 +114,19 @@ class Model:
         """The sum, in one pass; 0 of none."""
         return total(expressions, self)
 
-    def variable(
-        self, label: str, *, greatest: int, witness: Rule, offset: int = 0, scale: int = 1
-    ) -> Expression:
+    def variable(self, label: str, *, greatest: int, witness: Rule, offset: int = 0) -> Expression:
         """An auxiliary integer ``offset + x``, ``0 <= x <= greatest``, that only the model's own rows bind.
 
         For gadgets that this package does not have. It counts as exact: that the prover may choose it is the
         author's to take care of. `witness` says what an honest prover takes for x (`circuits.modelling.leaves`).
         """
         return Variable(
-            self, label, greatest=_positive(greatest, label), rule=witness, offset=offset, scale=scale
+            self, label, greatest=_positive(greatest, label), rule=witness, offset=offset
         ).expression()
 
     def boolean(self, label: str, *, witness: Rule) -> Expression:
         """An auxiliary 0 or 1, as `variable`."""
-        return Variable(self, label, greatest=1, rule=witness, is_capped=False).expression()
+        return Variable(self, label, greatest=1, rule=witness).expression()
 
     def require(
         self, constraint: Constraint, label: str | None = None, *, scale: int = 1, width: int | None = None
@@ -218,9 +216,18 @@ class Model:
                 return leaf.label
         return self.new_name(gadget)
 
-    def clip(self, interval: Interval, scale: int = 1) -> Interval:
-        """The part of `interval` within the cap, in units of ``1/scale`` value unit."""
-        return interval.clipped(None if self.cap is None else self.cap * scale)
+    def reach(self, expression: Expression, scale: int = 1) -> Interval:
+        """What an honest account reaches: the interval of `expression`, within the cap.
+
+        The cap is on values, in units of ``1/scale`` value unit; it does not cut what stands in the expression as
+        it is, with coefficient 1 or -1, such as an amount.
+        """
+        interval = expression.interval
+        if self.cap is None:
+            return interval
+        plain = (leaf.interval for leaf, c in expression.terms.items() if abs(c) == 1)
+        largest = max((max(-least, greatest) for least, greatest in plain), default=0)
+        return interval.clipped(max(self.cap * scale - 1, largest))
 
     def _unused(self, label: str) -> str:
         number, candidate = 1, label

@@ -1,0 +1,122 @@
+"""Models as data: a model document of some kind and version, and the model it makes of a market and a book."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self, TypeVar
+
+from circuits.modelling.errors import ModelError
+from circuits.modelling.evaluation import MarginResult, evaluate_margin
+from circuits.modelling.model import DEFAULT_POSITION_BOUND, Model
+from circuits.positions import PositionBatch
+from circuits.prices import MAX_DECIMAL_LENGTH, MAX_SCALE, scaled_decimal
+from circuits.public_market import PublicMarket
+from circuits.rows import Scope
+from primitives.assets import Asset
+from primitives.strict_json import JsonObject
+
+_Market = TypeVar("_Market")
+
+DEFAULT_CAP: Final = 1 << 40
+"""Whole units of the quote currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The units and bounds of a model: which accounts are provable, and how wide rows get.
+
+    Values count in units of ``10^-scale`` of the quote currency; `cap` is the largest gross value of an account,
+    in whole units of it; absolute positions stay below ``2^position_bits`` base units.
+    """
+
+    scale: int = 6
+    cap: int = DEFAULT_CAP
+    position_bits: int = DEFAULT_POSITION_BOUND.bit_length() - 1
+
+    @property
+    def units(self) -> int:
+        """Value units per whole unit of the quote currency."""
+        units: int = 10**self.scale
+        return units
+
+    @property
+    def value_cap(self) -> int:
+        """The cap in value units."""
+        return self.cap * self.units
+
+    @classmethod
+    def from_json(cls, fields: JsonObject, default: Numbers) -> Numbers:
+        """The optional object ``numbers`` with the optional fields ``scale``, ``cap`` and ``position_bits``."""
+        numbers = fields.optional_object("numbers")
+        if numbers is None:
+            return default
+        scale, cap, bits = default.scale, default.cap, default.position_bits
+        if numbers.has("scale"):
+            scale = numbers.integer("scale", minimum=0, maximum=MAX_SCALE)
+        if numbers.has("cap"):
+            cap = numbers.decimal_integer("cap", minimum=1, maximum=1 << 80)
+        if numbers.has("position_bits"):
+            bits = numbers.integer("position_bits", minimum=1, maximum=63)
+        numbers.finish()
+        return cls(scale, cap, bits)
+
+
+class ModelDefinition(ABC):
+    """A model document that has been read: everything of the model but the market and the book's assets.
+
+    A kind of model subclasses it, implements `from_json` and `build`, and registers in `circuits.models`.
+    """
+
+    kind: ClassVar[str]
+    """The field ``kind`` of its documents."""
+    version: ClassVar[int] = 1
+    """The field ``version``: a document of another version is refused."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, fields: JsonObject) -> Self:
+        """Read the fields of the kind; the caller has read ``format``, ``kind`` and ``version``, and finishes.
+
+        Raises `JsonError`.
+        """
+
+    @property
+    @abstractmethod
+    def numbers(self) -> Numbers:
+        """Units and bounds of the model."""
+
+    @abstractmethod
+    def build(self, model: Model, market: PublicMarket | None) -> None:
+        """Add the constraints, the margin condition among them. Raises `ModelError`."""
+
+    def model(self, assets: Iterable[Asset], market: PublicMarket | None, scope: Scope = Scope.BOOK) -> Model:
+        """The model for a book with these `assets`, ready to compile."""
+        numbers = self.numbers
+        model = Model(assets, scope=scope, cap=numbers.value_cap, position_bound=1 << numbers.position_bits)
+        self.build(model, market)
+        return model
+
+    def evaluate(
+        self, positions: PositionBatch, assets: Iterable[Asset], market: PublicMarket | None
+    ) -> MarginResult:
+        """Equity, requirement, sufficiency and worst scenario per account; `sufficient` is what is provable."""
+        return evaluate_margin(self.model(assets, market), positions)
+
+
+def decimal_field(fields: JsonObject, name: str, *, decimals: int) -> int:
+    """A field with canonical decimal text, in units of ``10^-decimals``; `JsonError` if that is not exact."""
+    text = fields.text(name, max_length=MAX_DECIMAL_LENGTH)
+    try:
+        return scaled_decimal(text, decimals)
+    except ValueError as error:
+        raise fields.fail(name, f"{text!r} is {error}") from error
+
+
+def expect_market(market: PublicMarket | None, kind: type[_Market]) -> _Market:
+    """`market` if it is of this kind; `ModelError` otherwise."""
+    if not isinstance(market, kind):
+        found = "no market" if market is None else f"a {type(market).__name__}"
+        raise ModelError(f"this model needs a {kind.__name__}, and was given {found}")
+    return market

@@ -1,0 +1,96 @@
+"""What a compiled model consists of, and what it costs to prove an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from circuits.modelling.lowering import Compiled
+from circuits.modelling.model import Model
+
+MICROSECONDS_PER_BIT: Final = 0.055
+"""Proving time per bit and core, as measured with the native backend (docs/architecture.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One gadget, constraint or integrality row: how many rows and bits come from it."""
+
+    name: str
+    rows: int
+    auxiliaries: int
+    bits: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Size and cost of a compiled model; `str` of it is a report."""
+
+    assets: int
+    rows: int
+    auxiliaries: int
+    booleans: int
+    integrality_rows: int
+    bits: int
+    padded_bits: int
+    widest: int
+    """Bits of the widest row or variable."""
+    coefficient_bits: int
+    """Bits of the largest coefficient of a position."""
+    groups: tuple[Group, ...]
+
+    @property
+    def microseconds(self) -> float:
+        """Estimated proving time of one account on one core."""
+        return self.bits * MICROSECONDS_PER_BIT
+
+    def lines(self) -> list[str]:
+        """The report, groups with the most bits first."""
+        head = [
+            f"{self.assets:,} assets, {self.rows:,} rows ({self.integrality_rows:,} for whole amounts alone), "
+            f"{self.auxiliaries:,} auxiliary variables ({self.booleans:,} booleans)",
+            f"{self.bits:,} bits an account (padded {self.padded_bits:,}), the widest value {self.widest} bits, "
+            f"coefficients up to {self.coefficient_bits} bits",
+            f"about {self.microseconds:,.0f} us to prove an account on one core",
+        ]
+        ordered = sorted(self.groups, key=lambda group: -group.bits)
+        return head + [
+            f"  {group.bits:>8,} bits  {group.rows:>5,} rows  {group.auxiliaries:>4,} variables  {group.name}"
+            for group in ordered
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def explain(model: Model) -> Explanation:
+    """Compile `model` if it is not, and say what came of it."""
+    compiled = model.compiled()
+    statement = compiled.statement
+    coefficients = (abs(c) for row in statement.rows for _, c in row.positions)
+    return Explanation(
+        assets=len(statement.assets),
+        rows=len(statement.rows),
+        auxiliaries=len(statement.auxiliaries),
+        booleans=sum(auxiliary.width == 1 for auxiliary in statement.auxiliaries),
+        integrality_rows=sum(origin.is_integrality for origin in compiled.origins),
+        bits=statement.bit_count,
+        padded_bits=statement.padded_bits,
+        widest=max(statement.widths),
+        coefficient_bits=max(coefficients, default=0).bit_length(),
+        groups=_groups(compiled),
+    )
+
+
+def _groups(compiled: Compiled) -> tuple[Group, ...]:
+    found: dict[str, list[int]] = {}
+    statement = compiled.statement
+    for variable, auxiliary in zip(compiled.variables, statement.auxiliaries, strict=True):
+        entry = found.setdefault(variable.label, [0, 0, 0])
+        entry[1] += 1
+        entry[2] += auxiliary.width
+    for origin, row in zip(compiled.origins, statement.rows, strict=True):
+        entry = found.setdefault(origin.group, [0, 0, 0])
+        entry[0] += 1
+        entry[2] += row.width
+    return tuple(Group(name, *counts) for name, counts in found.items())

@@ -1,0 +1,16 @@
+"""Margin models as data: one module per kind, and the registry that model documents are dispatched by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from circuits.modelling.definition import ModelDefinition
+from circuits.models.cross_collateral import CrossCollateral
+from circuits.models.spot import Spot
+
+MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType(
+    {definition.kind: definition for definition in (CrossCollateral, Spot)}
+)
+"""Every kind of margin model, by the name it has in documents."""

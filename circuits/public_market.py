@@ -1,0 +1,31 @@
+"""The public market documents that a model can be compiled against, told apart by their format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from circuits.market.document import MARKET_FORMAT, MarketDocument, parse_market
+from circuits.prices import PRICES_FORMAT, PriceDocument, parse_price_document
+from circuits.source_market import SOURCE_MARKET_FORMAT, SourceMarket, parse_source_market
+from primitives.strict_json import JsonObject, parse_json
+
+PublicMarket: TypeAlias = PriceDocument | MarketDocument | SourceMarket
+
+_PARSERS: Final[Mapping[str, Callable[[bytes], PublicMarket]]] = MappingProxyType(
+    {
+        PRICES_FORMAT: parse_price_document,
+        MARKET_FORMAT: parse_market,
+        SOURCE_MARKET_FORMAT: parse_source_market,
+    }
+)
+
+
+def parse_public_market(data: bytes) -> PublicMarket:
+    """The document, by its field ``format``; `JsonError` names the field at fault."""
+    fields = JsonObject(parse_json(data))
+    name = fields.text("format", max_length=64)
+    if name not in _PARSERS:
+        raise fields.fail("format", f"{name!r} is not one of {', '.join(_PARSERS)}")
+    return _PARSERS[name](data)
