@@ -69,12 +69,25 @@ def print_json(document: Json) -> None:
         raise OSError(error.errno, error.strerror, "standard output") from error
 
 
+def shown(text: str) -> str:
+    """Text from outside, to be printed: neither markup nor control characters in it take effect.
+
+    What is not printable stands in escapes, line breaks among it: a terminal obeys escape sequences, and a line
+    of one's own could pass for a line of the report.
+    """
+    return escape("".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text))
+
+
+def _shown_lines(text: str) -> str:
+    return "\n".join(shown(line) for line in text.split("\n"))
+
+
 def print_report(report: Report, *, as_json: bool) -> None:
     """An accepted verification."""
     if as_json:
         print_json(report.to_json())
         return
-    console.print(f"[bold green]ACCEPTED[/]  {escape(report.verdict)}\n")
+    console.print(f"[bold green]ACCEPTED[/]  {shown(report.verdict)}\n")
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, style="bold")
@@ -82,8 +95,8 @@ def print_report(report: Report, *, as_json: bool) -> None:
     for finding in report.findings:
         table.add_row(
             f"[{_STYLES[finding.level]}]{finding.level.value}[/]",
-            escape(finding.subject),
-            escape(finding.text),
+            shown(finding.subject),
+            shown(finding.text),
         )
     console.print(table)
     console.print(f"\n[dim]Checks passed: {escape(', '.join(check.value for check in report.checks))}[/]")
@@ -182,7 +195,7 @@ def _discard_unwritable_output() -> None:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-    notes.print(f"[bold yellow]WARNING[/] {escape(str(message))}")
+    notes.print(f"[bold yellow]WARNING[/] {_shown_lines(str(message))}")
 
 
 def _print_rejection(error: VerificationError, *, as_json: bool) -> None:
@@ -197,7 +210,7 @@ def _print_rejection(error: VerificationError, *, as_json: bool) -> None:
             }
         )
         return
-    notes.print(f"[bold red]REJECTED[/]  check {escape(error.check.value)} failed: {escape(error.detail)}")
+    notes.print(f"[bold red]REJECTED[/]  check {escape(error.check.value)} failed: {shown(error.detail)}")
     notes.print(f"          The check: {escape(error.check.title)}.")
 
 
@@ -206,7 +219,7 @@ def _print_error(kind: str, text: str, code: ExitCode, *, as_json: bool) -> None
         if as_json:
             print_json({"result": "error", "error": kind, "detail": text, "exit_code": int(code)})
             return
-        notes.print(f"[bold red]{kind.upper()}[/]  {escape(text)}")
+        notes.print(f"[bold red]{kind.upper()}[/]  {_shown_lines(text)}")
 
 
 def _print_fault(error: Exception, *, as_json: bool) -> None:

@@ -23,7 +23,7 @@ from sealedbook.options import (
     is_text,
     read_small_file,
 )
-from sealedbook.output import ExitCode, console, print_json, reported_errors
+from sealedbook.output import ExitCode, console, print_json, reported_errors, shown
 from verifier.certificate import VerifiedCertificate, verify_certificate_against_root
 from verifier.opening import TrustedRoot, verify_own_opening
 
@@ -132,7 +132,7 @@ def _print_result(out: Path, verified: VerifiedCertificate, size: int, *, as_jso
         f"{len(verified.certificate.proof):,}. It shows that the account at leaf {terms.leaf.index}"
     )
     for fact in facts:
-        console.print(f"  {escape(fact)}")
+        console.print(f"  {shown(fact)}")
     if terms.audience is None:
         console.print(
             "It is made for nobody in particular: whoever you show it to can pass it on as meant for them."

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from primitives.amounts_text import format_amount
 from primitives.attestation import ATTESTATION_NAME, Attestation, SealedBook, format_time
@@ -14,7 +13,7 @@ from primitives.certificate import Certificate
 from primitives.opening import Opening
 from primitives.strict_json import MAX_JSON_BYTES, Json, JsonError
 from sealedbook.options import MAX_OPENING_BYTES, JsonOption, OptionError, read_small_file
-from sealedbook.output import console, print_json, reported_errors
+from sealedbook.output import console, print_json, reported_errors, shown
 
 
 def inspect(
@@ -29,13 +28,13 @@ def inspect(
         if as_json:
             print_json({"kind": kind, "checked": False, **details})
             return
-        console.print(f"[bold]{escape(str(path))}[/] is {kind}. [yellow]Nothing was checked.[/]\n")
+        console.print(f"[bold]{shown(str(path))}[/] is {kind}. [yellow]Nothing was checked.[/]\n")
         width = max((len(name) for name in details), default=0)
         for name, value in details.items():
             lines = [str(item) for item in value] if isinstance(value, list) else [str(value)]
             for number, line in enumerate(lines or ["none"]):
                 label = name.replace("_", " ") if number == 0 else ""
-                console.print(f"{label:{width}}  {escape(line)}")
+                console.print(f"{label:{width}}  {shown(line)}")
 
 
 def describe(path: Path) -> tuple[str, dict[str, Json]]:
