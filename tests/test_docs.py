@@ -45,7 +45,8 @@ HOLDER: Final = ROOT / "docs" / "guide-account-holder.md"
 AUDITOR: Final = ROOT / "docs" / "guide-auditor.md"
 EXCHANGE: Final = ROOT / "docs" / "guide-exchange.md"
 CERTIFICATES: Final = ROOT / "docs" / "guide-certificates.md"
-PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE, CERTIFICATES)
+RESERVES_GUIDE: Final = ROOT / "docs" / "guide-reserves.md"
+PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE, CERTIFICATES, RESERVES_GUIDE)
 """Pages whose commands run."""
 INDEX: Final = ROOT / "docs" / "README.md"
 ALL_PAGES: Final = (README, *sorted((ROOT / "docs").rglob("*.md")))
@@ -351,6 +352,10 @@ def test_holders_are_told_what_to_do_about_every_check_of_an_opening() -> None:
 
 def test_those_who_are_shown_a_certificate_are_told_every_check() -> None:
     assert _table_codes(CERTIFICATES) == _names("K")
+
+
+def test_those_who_read_about_reserves_are_told_every_check() -> None:
+    assert _table_codes(RESERVES_GUIDE) == _names("S")
 
 
 @pytest.mark.parametrize("level", list(Level), ids=lambda level: level.name)

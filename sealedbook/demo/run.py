@@ -12,8 +12,8 @@ from sealedbook.demo.steps import STEPS
 from sealedbook.demo.workspace import Workspace
 
 DEFAULT_ACCOUNTS: Final = 10_000
-REFERENCE_ACCOUNTS: Final = 2_000
-"""What the reference backend proves and verifies in about as long as people like to wait."""
+REFERENCE_ACCOUNTS: Final = 1_000
+"""What the reference backend seals, proves and verifies in one to two minutes."""
 
 SUMMARY_FORMAT: Final = "sealedbook/demo/v1"
 
