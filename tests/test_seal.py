@@ -9,13 +9,14 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sealing_support import (
     ACCOUNTS,
     AS_OF,
@@ -550,6 +551,67 @@ def test_an_asset_that_the_book_does_not_have_is_noticed(tampered_once: Sealed) 
         np.save(path, columns)
         with pytest.raises(VaultError, match="holds an asset that the book does not have"):
             tampered_once.opening("alice")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "detail"),
+    [
+        (
+            "amounts",
+            lambda array: array.astype(np.int32),
+            "amounts.npy is damaged: not a one-dimensional array",
+        ),
+        ("columns", lambda array: array.astype(">i4"), "columns.npy is damaged: not a one-dimensional array"),
+        (
+            "columns",
+            lambda array: array.reshape(1, -1),
+            "columns.npy is damaged: not a one-dimensional array",
+        ),
+        ("amounts", lambda array: array[:-1], "do not fit each other"),
+        ("entry_count", lambda array: array[:-1], "do not fit each other"),
+        ("entry_start", lambda array: array + 1000, "do not hold the entries of every leaf"),
+        ("entry_start", lambda array: array - 1000, "do not hold the entries of every leaf"),
+        ("entry_count", lambda array: array - 1000, "do not hold the entries of every leaf"),
+        ("entry_count", lambda array: array + 1000, "do not hold the entries of every leaf"),
+    ],
+)
+def test_entry_arrays_that_do_not_fit_are_noticed(
+    tampered_once: Sealed,
+    name: str,
+    change: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    detail: str,
+) -> None:
+    path = tampered_once.vault_entry / f"{name}.npy"
+    np.save(path, change(np.load(path)))
+    with pytest.raises(VaultError, match=detail):
+        tampered_once.opening("alice")
+
+
+def test_an_array_file_of_another_kind_is_noticed(tampered_once: Sealed) -> None:
+    """An archive of arrays under the name of one."""
+    path = tampered_once.vault_entry / "amounts.npy"
+    np.savez(path.with_name("x.npz"), a=np.zeros(3))
+    path.with_name("x.npz").rename(path)
+    with pytest.raises(VaultError, match=r"amounts\.npy is damaged"):
+        tampered_once.opening("alice")
+
+
+def test_a_stored_tree_that_is_cut_or_missing_is_named(tampered_once: Sealed) -> None:
+    secrets = tampered_once.vault.open_book(tampered_once.result.digest, None)
+    leaves = read_leaves(tampered_once.bundle)
+    assert secrets.leaf_commitments(2, 5) == b"".join(leaf[32:] for leaf in leaves[2:5])
+    path = tampered_once.vault_entry / "tree.bin"
+    reads: list[Callable[[], object]] = [
+        lambda: secrets.leaf_commitments(0, 8), lambda: secrets.path(0), lambda: secrets.leaf_node(7),
+    ]  # fmt: skip
+    os.truncate(path, 8 * 80 - 1)
+    for read in reads:
+        with pytest.raises(VaultError, match=r"tree\.bin (is too short|cannot be read)"):
+            read()
+    path.unlink()
+    for read in reads:
+        with pytest.raises(VaultError, match=r"tree\.bin cannot be read: .*No such file"):
+            read()
 
 
 def test_a_vault_folder_of_another_book_is_noticed(tampered_once: Sealed) -> None:
