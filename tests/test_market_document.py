@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import runpy
 import warnings
 from datetime import UTC, datetime, timedelta
@@ -80,7 +81,18 @@ def test_price_vectors_are_those_of_the_other_library() -> None:
     stored, made = json.loads((VECTORS / "market" / "black76.json").read_text()), GENERATOR["files"]()
     assert set(made) == {path.name for path in (VECTORS / "market").iterdir()}
     for before, now in zip(stored["vectors"], json.loads(made["black76.json"])["vectors"], strict=True):
+        assert before.pop("kind") == now.pop("kind")
         assert before == pytest.approx(now, rel=1e-9, abs=1e-9)
+
+
+def test_the_page_explains_every_code_and_kind() -> None:
+    page = (VECTORS.parent.parent / "docs" / "market.md").read_text()
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", page.partition("| code | meaning |")[2], re.MULTILINE)
+    assert {code for row in rows for code in re.findall("`(.*?)`", row)} == set(MarketCode)
+    kinds = re.findall(
+        r"^\| `(\w+)` \|", page.partition("| kind | fields")[2].partition("\n\n")[0], re.MULTILINE
+    )
+    assert set(kinds) == {entry["kind"] for entry in DOCUMENT["instruments"]}
 
 
 # Decimals.

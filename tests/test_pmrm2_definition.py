@@ -23,6 +23,7 @@ from circuits.pmrm2.parameters import (
     BasisContingency,
     LossFactors,
     MarginInputError,
+    OtherContingencies,
     Parameters,
     Scenario,
     Shock,
@@ -282,6 +283,8 @@ def nothing(cls: Any) -> dict[str, float]:
         (LossFactors, "short_rate_multiple", float("nan"), "not a finite"),
         (BasisContingency, "addition", -1.0, "not at least 0"),
         (BasisContingency, "multiple", float("nan"), "not a finite"),
+        (OtherContingencies, "peg_factor", float("nan"), "not a finite"),
+        (OtherContingencies, "initial_option", -0.1, "not at least 0"),
         (Expiry, "forward", 0.0, "not above 0"),
         (Expiry, "rate", float("nan"), "not a finite"),
         (Expiry, "volatility_confidence", 1.1, "not between 0 and 1"),
@@ -293,6 +296,42 @@ def test_figures_out_of_range_are_refused(cls: Any, field: str, value: float, re
     cls(**nothing(cls))
     with pytest.raises(MarginInputError, match=f"^{field}: .* {reason}"):
         cls(**{**nothing(cls), field: value})
+
+
+EXPIRY: Final = Expiry(100.0, 50.0, 0.0, 1.0, 1.0, 1.0)
+OPTION: Final = Option(0, 50.0, True, 0.5)
+NAN: Final = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: Option(0, NAN, True, 0.5), "^strike: nan is not a finite"),
+        (lambda: Option(0, 50.0, True, NAN), "^volatility: nan is not a finite"),
+        (lambda: Collateral("C", NAN, 1.0, True, 0.0, 0.0), "^price: nan is not a finite"),
+        (lambda: Collateral("C", 1.0, 1.1, True, 0.0, 0.0), "^confidence: 1.1 is not between 0 and 1"),
+        (lambda: Market(NAN, 1.0, 1.0, 1.0, 1.0, (), (), ()), "^spot: nan is not a finite"),
+        (lambda: Market(1.0, 1.0, 1.0, 1.0, 1.0, (), (OPTION,), ()), "^options: there is no expiry 0"),
+        (
+            lambda: Market(1.0, 1.0, 1.0, 1.0, 1.0, (EXPIRY,) * 2, (), ()),
+            "^expiries.1.: 100.0 is there already",
+        ),
+        (
+            lambda: Market(1.0, 1.0, 1.0, 1.0, 1.0, (EXPIRY,), (OPTION,) * 2, ()),
+            "^options.1.: .* is there already",
+        ),
+        (lambda: Position((), NAN, 0.0, 0.0, ()), "^perp: nan is not a finite"),
+        (lambda: Position((1.0, NAN), 0.0, 0.0, 0.0, ()), "^options.1.: nan is not a finite"),
+        (lambda: Position((), 0.0, 0.0, 0.0, (1.0, NAN)), "^collaterals.1.: nan is not a finite"),
+        (
+            lambda: Position((), 0.0, 0.0, 0.0, (1.0, -1.0)),
+            "^collaterals.1.: the amount of a collateral is below 0",
+        ),
+    ],
+)
+def test_inputs_are_validated(make: Any, reason: str) -> None:
+    with pytest.raises(MarginInputError, match=reason):
+        make()
 
 
 def test_rates_below_zero_and_expiries_past_count_as_zero() -> None:
