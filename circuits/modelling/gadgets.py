@@ -307,9 +307,8 @@ def majorant(
 
 def extreme(choose: np.ufunc, constant: int | None, values: Sequence[Values]) -> Values:
     """The greatest or least of the operands and the constant, if there is one."""
-    operands = list(values) if constant is None else [*values, np.full(len(values[0]), constant, object)]
-    result: Values = choose.reduce(operands)
-    return result
+    result: Values = choose.reduce(list(values))
+    return result if constant is None else choose(result, constant)
 
 
 def _largest_meaning(count: int, denominator: int, values: Sequence[Values]) -> Values:

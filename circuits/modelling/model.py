@@ -225,8 +225,10 @@ class Model:
         interval = expression.interval
         if self.cap is None:
             return interval
-        plain = (leaf.interval for leaf, c in expression.terms.items() if abs(c) == 1)
+        plain = [leaf.interval for leaf, c in expression.terms.items() if abs(c) == 1]
         largest = max((max(-least, greatest) for least, greatest in plain), default=0)
+        if len(plain) == len(expression.terms):
+            largest += abs(expression.constant)
         return interval.clipped(max(self.cap * scale - 1, largest))
 
     def _unused(self, label: str) -> str:
