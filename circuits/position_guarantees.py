@@ -6,12 +6,12 @@ owes a lot, and will never pay, hides what is owed to others. So what T_a is wor
 every account. Given statements that *all* leaves satisfy:
 
 * ``NON_NEGATIVE``: some row forces ``q_a >= 0``. T_a is at least what any set of accounts holds.
-* ``OUTWEIGHED``: q_a is a bounded integer, and some row forces ``sum_k p_k q_k >= 0`` with weights ``p_k > 0``
-  on bounded positions, a among them. Let F be made-up accounts. Then ``sum_k p_k T_k`` is at least the same sum
-  over the other accounts; so if reserves cover T_k for *every* k of that row, they are worth at least what the
-  others hold of those assets, at the weights p. `uncovered` names the k without reserves: while there are any,
-  a debt may be outweighed by an asset that nobody has to hold.
-* ``BOUNDED``: q_a is a bounded integer; nothing shows that debts are outweighed.
+* ``OUTWEIGHED``: q_a is a bounded integer, and the rows of some statement force ``sum_k p_k q_k >= 0`` with
+  weights ``p_k > 0`` on bounded positions, a among them (`circuits.implied_sums`). Let F be made-up accounts.
+  Then ``sum_k p_k T_k`` is at least the same sum over the other accounts; so if reserves cover T_k for *every* k
+  of that sum, they are worth at least what the others hold of those assets, at the weights p. `uncovered` names
+  the k without reserves: while there are any, a debt may be outweighed by an asset that nobody has to hold.
+* ``BOUNDED``: q_a is a bounded integer; no sum is found that shows debts to be outweighed.
 * ``NONE``: q_a may be any element of the field.
 """
 
@@ -21,13 +21,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from circuits.implied_sums import ImpliedSums
 from circuits.integrality import (
     bounded_positions,
     is_range_of_one_position,
     is_within_limit,
     position_interval,
 )
-from circuits.rows import Row
 from circuits.statement import Statement
 
 
@@ -71,7 +71,7 @@ class PositionGuarantees:
         for index, row in rows:
             if is_range_of_one_position(row) and is_within_limit(row):
                 self._note_least(row.positions[0][0], position_interval(row)[0], index)
-        self._sums = [(index, row) for index, row in rows if self._is_sum_of_holdings(row)]
+        self._sums = [ImpliedSums(statement, self._least.keys()) for statement in statements]
 
     def of(self, column: int, covered: Collection[int]) -> PositionGuarantee:
         """The guarantee for the asset in `column`; `covered` holds the columns that reserves cover."""
@@ -90,19 +90,7 @@ class PositionGuarantees:
             self._least[column] = (least, statement)
 
     def _outweighing(self, column: int, covered: Collection[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Statement and uncovered columns of every row in which debts in `column` are outweighed."""
-        for index, row in self._sums:
-            columns = [other for other, _ in row.positions]
-            if column in columns:
-                yield index, tuple(other for other in columns if other not in covered)
-
-    def _is_sum_of_holdings(self, row: Row) -> bool:
-        """Whether the row forces ``sum_k p_k q_k >= 0`` with ``p_k > 0``, over the integers.
-
-        Auxiliary variables are not negative: with negative coefficients they can be left out.
-        """
-        return (
-            row.constant <= 0
-            and all(coefficient > 0 and column in self._least for column, coefficient in row.positions)
-            and all(coefficient < 0 for _, coefficient in row.auxiliaries)
-        )
+        """Statement and uncovered columns of every sum in which debts in `column` are outweighed."""
+        for index, sums in enumerate(self._sums):
+            for columns in sorted(sums.outweighing(column), key=sorted):
+                yield index, tuple(sorted(columns.difference(covered)))

@@ -195,7 +195,7 @@ def fast(tmp_path: Path) -> Sealed:
     ("document", "held", "level", "words"),
     [
         (None, ALL, Level.NOT_PROVEN, "but no claim bounds what an account holds"),
-        (model("bounded"), ALL, Level.NOT_PROVEN, "but no claim shows that an account's assets outweigh its debts"),
+        (model("bounded"), ALL, Level.NOT_PROVEN, "but no claim is seen to show that an account's assets"),
         (model("non-negative"), ALL, Level.PROVEN, "; no account is below zero"),
         (model("net-value", prices=PRICES), ALL, Level.PROVEN, "assets outweigh them at the prices of 'accounts'"),
         (model("net-value", prices=PRICES), (BTC, USD), Level.NOT_PROVEN, "no reserves are shown for ETH"),

@@ -103,8 +103,8 @@ class SolvencyReport:
             return ", but no claim bounds what an account holds: made-up accounts could hide what is owed"
         if rests_on.guarantee is Guarantee.BOUNDED:
             return (
-                ", debts deducted, but no claim shows that an account's assets outweigh its debts: made-up debts "
-                "could hide what is owed"
+                ", debts deducted, but no claim is seen to show that an account's assets outweigh its debts: "
+                "made-up debts could hide what is owed"
             )
         claim = self._accounts[rests_on.statement].claim.name
         if rests_on.uncovered:
