@@ -13,6 +13,8 @@ two transcripts that anybody sees (DESIGN 4.7).
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -55,6 +57,7 @@ from prover.vault import VaultBook
 LISTED_FAILURES: Final = 20
 MODEL_NAME: Final = "model.json"
 MARKET_NAME: Final = "market.json"
+WORK_NAME: Final = "proving"
 _EVALUATED_AT_ONCE: Final = 1 << 13
 
 
@@ -156,6 +159,21 @@ def prove_book(
     Raises `StatementFailsError` with the accounts at fault, `circuits.claim_statement.ClaimDocumentError`,
     `PublicationError`, `ProverError`. The bundle changes in one step at the very end or not at all.
     """
+    with only_run(book):
+        return _prove_alone(bundle, book, issuer, backend, model, market, name, workers, progress)
+
+
+def _prove_alone(
+    bundle: Path,
+    book: VaultBook,
+    issuer: Issuer,
+    backend: Backend,
+    model: bytes,
+    market: bytes | None,
+    name: str,
+    workers: int | None,
+    progress: Progress,
+) -> BookProof:
     check_claim_name(name)
     attestation = read_attestation(bundle, book.book, issuer)
     statement = compile_claim(model, market, book.book.assets)
@@ -175,7 +193,7 @@ def prove_book(
         statement_digest=statement.digest(),
         batches=plan.count,
     )
-    work = book.folder / "proving" / context.hex()
+    work = book.folder / WORK_NAME / context.hex()
     resumed = _prove_batches(job, work, workers or os.cpu_count() or 1, progress)
     documents = {claim.model: model} | ({claim.market: market} if claim.market and market else {})
     proofs = {claim.proof_name(batch): work / _batch_name(batch) for batch in range(plan.count)}
@@ -260,6 +278,7 @@ def _is_finished(job: _Job, work: Path, batch: int) -> bool:
 
 
 def _store_proof(path: Path, proof: bytes) -> None:
+    """Whole or not at all, and on the disk before anything counts on it."""
     partial = path.with_suffix(".partial")
     try:
         with partial.open("wb") as file:
@@ -270,6 +289,27 @@ def _store_proof(path: Path, proof: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise PublicationError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def only_run(book: VaultBook) -> Iterator[None]:
+    """Hold the lock of a book while a claim about it is made: claims of two runs would overwrite each other.
+
+    `ProverError` if another run holds it; the lock goes with the process, however it ends.
+    """
+    work = book.folder / WORK_NAME
+    try:
+        work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(work, os.O_RDONLY)
+    except OSError as error:
+        raise PublicationError(f"cannot write {work}: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ProverError("another run is proving claims about this book; wait for it, or stop it") from error
+    finally:
+        os.close(handle)
 
 
 def document_name(attestation: Attestation, preferred: str, data: bytes, claim_name: str) -> str:

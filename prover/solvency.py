@@ -32,7 +32,7 @@ from prover.book_totals import BookTotals, sum_book
 from prover.errors import ProverError, PublicationError
 from prover.issuer import Issuer
 from prover.progress import Progress, no_progress
-from prover.prove_book import document_name, publish_claim, read_attestation, without_claim
+from prover.prove_book import document_name, only_run, publish_claim, read_attestation, without_claim
 from prover.vault import VaultBook
 
 RESERVES_NAME: Final = "reserves.json"
@@ -90,6 +90,21 @@ def prove_solvency(
     Raises `InsufficientReservesError`, `ReservesDocumentError`, `PublicationError`, `ProverError`. The bundle
     changes in one step at the very end or not at all.
     """
+    with only_run(book):
+        return _prove_alone(bundle, book, issuer, backend, reserves, publish_totals, ratio, name, progress)
+
+
+def _prove_alone(
+    bundle: Path,
+    book: VaultBook,
+    issuer: Issuer,
+    backend: Backend,
+    reserves: bytes,
+    publish_totals: bool,  # noqa: FBT001 (handed on by the only caller)
+    ratio: Ratio,
+    name: str,
+    progress: Progress,
+) -> SolvencyProof:
     check_claim_name(name)
     attestation = without_claim(read_attestation(bundle, book.book, issuer), name)
     assets = book.book.assets
