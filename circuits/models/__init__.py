@@ -8,9 +8,10 @@ from typing import Final
 
 from circuits.modelling.definition import ModelDefinition
 from circuits.models.cross_collateral import CrossCollateral
+from circuits.models.paradex_portfolio_margin import ParadexPortfolioMargin
 from circuits.models.spot import Spot
 
 MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType(
-    {definition.kind: definition for definition in (CrossCollateral, Spot)}
+    {definition.kind: definition for definition in (CrossCollateral, ParadexPortfolioMargin, Spot)}
 )
 """Every kind of margin model, by the name it has in documents."""

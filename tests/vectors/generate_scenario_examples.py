@@ -1,0 +1,218 @@
+"""Writes the examples of scenario models: examples/models/<kind>/{model,market,assets}.json and book.csv.
+
+Deterministic: `tests/test_scenario_examples.py` compares the files with a fresh run, byte for byte.
+Run: ``python tests/vectors/generate_scenario_examples.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from circuits.market.decimals import parse_decimal
+from circuits.market.document import MarketDocument, market_to_json
+from circuits.market.snapshot import (
+    Cash,
+    Contract,
+    ExpiryPoint,
+    Instrument,
+    MarketSnapshot,
+    Option,
+    Settlement,
+    Source,
+    Underlying,
+)
+from primitives.assets import Asset, AssetList
+from primitives.strict_json import Json
+
+EXAMPLES: Final = Path(__file__).parent.parent.parent / "examples" / "models"
+AS_OF: Final = datetime(2026, 8, 20, 8, tzinfo=UTC)
+SOURCE: Final = Source("example", "made up for documentation and tests")
+
+Book = Mapping[str, Mapping[str, str]]
+"""Account to asset to amount in whole units."""
+
+
+def number(text: str) -> Decimal:
+    return parse_decimal(text)
+
+
+def at_days(days: float) -> datetime:
+    return AS_OF + timedelta(days=days)
+
+
+def underlying(name: str, index: str, days: Sequence[float], forward: str | None = None) -> Underlying:
+    """Forwards at the index unless given, rates 0."""
+    points = tuple(ExpiryPoint(at_days(each), number(forward or index), Decimal(0)) for each in sorted(days))
+    return Underlying(name, number(index), points)
+
+
+def contract(
+    name: str,
+    on: str,
+    mark: str,
+    *,
+    days: float | None = None,
+    settlement: Settlement = Settlement.LINEAR,
+    multiplier: str = "1",
+) -> Contract:
+    expiry = None if days is None else at_days(days)
+    return Contract(name, on, settlement, number(multiplier), number(mark), expiry)
+
+
+def option(
+    name: str, on: str, days: float, right: str, strike: str, volatility: str, *, multiplier: str = "1"
+) -> Option:
+    return Option(
+        name, on, at_days(days), number(strike), right == "call", number(multiplier), number(volatility)
+    )
+
+
+def snapshot(
+    underlyings: Sequence[Underlying],
+    instruments: Sequence[Instrument],
+    *,
+    scale: int = 6,
+    quote: str = "USD",
+) -> MarketDocument:
+    return MarketDocument(
+        MarketSnapshot(
+            AS_OF,
+            quote,
+            scale,
+            (SOURCE,),
+            tuple(sorted(underlyings, key=lambda each: each.id)),
+            tuple(sorted(instruments, key=lambda each: each.id)),
+        )
+    )
+
+
+def paradex_class(name: str, underlyings: Sequence[str], *, is_major: bool = True) -> dict[str, Json]:
+    """The published tables: of BTC and ETH, or of HYPE and CL."""
+    if is_major:
+        up, down, floor, unhedged, hedged = "0.4", "-0.22", "0.4", "0.02", "0.01"
+        steps = ("0.16", "0.12", "0.08", "0.04")
+        tails = ("0.18", "0.36", "0.24", "0.12", "0.06", "0.04", "0.03", "0.024")
+    else:
+        up, down, floor, unhedged, hedged = "0.64", "-0.352", "0.6", "0.03", "0.015"
+        steps = ("0.28", "0.21", "0.14", "0.07")
+        tails = ("0.3", "0.5", "0.4", "0.2", "0.1", "0.07", "0.05", "0.04")
+    outer, *inner = steps
+    rows = [(outer, up, "1")]
+    rows += [(sign + step, change, "1") for step in inner for sign in ("", "-") for change in (up, down)]
+    rows += [("0", up, "1"), ("0", down, "1"), ("-" + outer, up, "1")]
+    moves = ("-0.66", "-0.33", "0.5", "1", "2", "3", "4", "5")
+    rows += [(move, up, weight) for move, weight in zip(moves, tails, strict=True)]
+    return {
+        "name": name,
+        "underlyings": list(underlyings),
+        "unhedged_rate": unhedged,
+        "hedged_rate": hedged,
+        "volatility": {
+            "minimum_up": floor,
+            "short_power": "0.3",
+            "long_power": "0.13",
+            "reference_days": "30",
+            "floor_days": "1",
+        },
+        "scenarios": [
+            {"spot": spot, "volatility": change, "weight": weight} for spot, change, weight in rows
+        ],
+    }
+
+
+def paradex_model(
+    classes: Sequence[Mapping[str, Json]],
+    funding: Mapping[str, str],
+    *,
+    margin: str = "initial",
+    netting: str = "account",
+) -> dict[str, Json]:
+    return {
+        "format": "sealedbook/model/v1",
+        "kind": "paradex-portfolio-margin",
+        "version": 1,
+        "margin": margin,
+        "maintenance_factor": "0.5",
+        "classes": [dict(each) for each in classes],
+        "fees": {"perpetual": "0.0003", "future": "0.0003", "option": "0.0003"},
+        "funding": {
+            "netting": netting,
+            "rates": [{"asset": asset, "rate": rate} for asset, rate in funding.items()],
+        },
+    }
+
+
+PARADEX_ASSETS: Final = (
+    Asset("USDC", 6),
+    Asset("entry cost", 6),
+    Asset("BTC-USD-PERP", 4),
+    Asset("BTC-7D-75000-C", 2),
+    Asset("BTC-30D-65000-P", 2),
+    Asset("HYPE-USD-PERP", 2),
+)
+
+
+def paradex_market() -> MarketDocument:
+    return snapshot(
+        [underlying("BTC", "70000", (7, 30)), underlying("HYPE", "40", ())],
+        [
+            Cash("USDC", Decimal(1)),
+            Cash("entry cost", Decimal(1)),
+            contract("BTC-USD-PERP", "BTC", "70000"),
+            option("BTC-7D-75000-C", "BTC", 7, "call", "75000", "0.55"),
+            option("BTC-30D-65000-P", "BTC", 30, "put", "65000", "0.6"),
+            contract("HYPE-USD-PERP", "HYPE", "40"),
+        ],
+    )
+
+
+PARADEX_BOOK: Final[Book] = {
+    "empty": {"USDC": "0"},
+    "saver": {"USDC": "1250.5"},
+    "hedger": {
+        "USDC": "36500",
+        "entry cost": "-70500",
+        "BTC-USD-PERP": "1",
+        "BTC-7D-75000-C": "-5",
+        "BTC-30D-65000-P": "2",
+    },
+    "carry": {"USDC": "15000", "entry cost": "-1950", "BTC-USD-PERP": "0.5", "HYPE-USD-PERP": "-800"},
+}
+
+
+def write_example(
+    folder: Path, model: Mapping[str, Json], market: MarketDocument, assets: Sequence[Asset], book: Book
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / "model.json", dict(model))
+    _write_json(folder / "market.json", market_to_json(market))
+    listed = AssetList(tuple(assets)).to_json()
+    _write_json(folder / "assets.json", {"format": "sealedbook/assets/v1", "assets": listed})
+    rows = [f"{account},{asset},{amount}" for account, held in book.items() for asset, amount in held.items()]
+    (folder / "book.csv").write_text("\n".join(["account,asset,amount", *rows]) + "\n")
+
+
+def _write_json(path: Path, value: Json) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n")
+
+
+def generate(target: Path = EXAMPLES) -> None:
+    write_example(
+        target / "paradex-portfolio-margin",
+        paradex_model(
+            [paradex_class("major", ["BTC", "ETH"]), paradex_class("alternative", ["HYPE"], is_major=False)],
+            {"BTC-USD-PERP": "0.0001", "HYPE-USD-PERP": "-0.00005"},
+        ),
+        paradex_market(),
+        PARADEX_ASSETS,
+        PARADEX_BOOK,
+    )
+
+
+if __name__ == "__main__":
+    generate()
