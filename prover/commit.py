@@ -29,7 +29,6 @@ from primitives.backend import Backend, PointVector
 from primitives.generators import Generators
 from primitives.parameters import (
     HASH_BYTES,
-    LEAF_BYTES,
     MAX_TREE_HEIGHT,
     NODE_BYTES,
     POINT_BYTES,
@@ -220,8 +219,6 @@ def _commit_leaves(
 
     with (public / LEAVES_NAME).open("wb") as leaves_file, _private_file(private / TREE_NAME) as tree_file:
         root = build_tree(backend, chunks(leaves_file), leaf_count, sink=_tree_sink(tree_file, leaf_count))
-        if leaves_file.tell() != leaf_count * LEAF_BYTES:
-            raise ProverError(f"{LEAVES_NAME} was not written completely")
     return root, digest.digest()
 
 

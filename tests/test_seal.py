@@ -9,7 +9,8 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,7 @@ from sealing_support import (
 from primitives import sum_tree
 from primitives.account_tag import account_tag
 from primitives.assets import AssetList
-from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, SIGNATURE_NAME
+from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, SIGNATURE_NAME, Attestation
 from primitives.backend import Backend
 from primitives.backends import get_backend
 from primitives.generators import Generators
@@ -45,6 +46,7 @@ from primitives.parameters import MAX_TREE_HEIGHT
 from prover import bundle as bundle_module
 from prover import commit, publication
 from prover.book import atomic
+from prover.book.store import AccountBatch, Book
 from prover.bundle import add_documents
 from prover.commit import padded_leaf_count, seal_book
 from prover.errors import ProverError, PublicationError, VaultError
@@ -72,8 +74,6 @@ def verify(sealed: Sealed) -> None:
 
 def seal_again(sealed: Sealed, **arguments: object) -> Sealed:
     """Seal the same book once more, into the same bundle and vault."""
-    from prover.book.store import Book
-
     result = seal_book(
         Book.open(sealed.folder / "book"),
         bundle=sealed.bundle,
@@ -467,6 +467,67 @@ def test_what_verifiers_could_not_read_is_not_signed(
     with pytest.raises(PublicationError, match="would not be well-formed"):
         seal_again(copy)
     verify(copy)
+
+
+def test_what_would_be_read_otherwise_is_not_signed(
+    tmp_path: Path, sealed_once: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = sealed_once.copy(tmp_path / "copy")
+    other = Attestation.parse((copy.bundle / ATTESTATION_NAME).read_bytes())
+    with monkeypatch.context() as patched:
+        patched.setattr(Attestation, "parse", staticmethod(lambda data: other))
+        with pytest.raises(PublicationError, match="would not be read as it was written"):
+            seal_again(copy)
+    verify(copy)
+
+
+class ClaimingBook(Book):
+    """A book whose batches are not what it says: one that reads itself more carelessly than ours does."""
+
+    def iter_batches(self, max_accounts: int) -> Iterator[AccountBatch]:
+        batches = list(super().iter_batches(max_accounts))
+        self.account_count = self.claimed  # type: ignore[attr-defined]
+        yield from batches
+
+
+@pytest.mark.parametrize(
+    ("claimed", "detail"), [(6, "the book holds 5 accounts but says 6"), (4, "5 accounts but says 4")]
+)
+def test_a_book_that_holds_more_or_less_than_it_says(
+    tmp_path: Path, sealed_once: Sealed, claimed: int, detail: str
+) -> None:
+    copy = sealed_once.copy(tmp_path / "copy")
+    book = ClaimingBook.open(copy.folder / "book")
+    book.claimed = claimed  # type: ignore[attr-defined]
+    with pytest.raises(ProverError, match=detail):
+        seal_book(book, bundle=copy.bundle, vault=copy.vault, backend=copy.backend)
+    assert whole(copy) == sealed_once.result.digest
+
+
+def test_a_book_with_more_accounts_than_leaves(tmp_path: Path, sealed_once: Sealed) -> None:
+    class Overfull(Book):
+        def iter_batches(self, max_accounts: int) -> Iterator[AccountBatch]:
+            yield from list(super().iter_batches(max_accounts)) * 2
+
+    copy = sealed_once.copy(tmp_path / "copy")
+    book = Overfull.open(copy.folder / "book")
+    with pytest.raises(ProverError, match="the book holds more accounts than it says"):
+        seal_book(book, bundle=copy.bundle, vault=copy.vault, backend=copy.backend)
+
+
+def test_entries_of_another_type_are_refused(tmp_path: Path, sealed_once: Sealed) -> None:
+    """They would be written under a header that says otherwise."""
+
+    class Wide(Book):
+        def iter_batches(self, max_accounts: int) -> Iterator[AccountBatch]:
+            for batch in super().iter_batches(max_accounts):
+                yield replace(batch, columns=batch.columns.astype(np.int64))
+
+    copy = sealed_once.copy(tmp_path / "copy")
+    book = Wide.open(copy.folder / "book")
+    with pytest.raises(TypeError, match="values are int64, expected int32"):
+        seal_book(book, bundle=copy.bundle, vault=copy.vault, backend=copy.backend)
+    assert leftovers(copy) == []
 
 
 # A damaged vault
