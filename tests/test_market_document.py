@@ -249,6 +249,10 @@ def test_snapshots_need_no_document() -> None:
     )
     assert parse_market(MarketDocument(snapshot).to_bytes()).snapshot == snapshot
     option = Option("O", "X", moment, Decimal(1), is_call=True, multiplier=Decimal(1), volatility=Decimal(1))
+    assert snapshot.index_of("X") == Decimal("1.1")
+    without = dataclasses.replace(snapshot, underlyings=(Underlying("X", None, ()),), instruments=())
+    with pytest.raises(MarketError, match=r"underlying 'X' has no index \(missing-index\)"):
+        without.index_of("X")
     with pytest.raises(MarketError, match=r"^instruments.0..expiry: .*missing-forward"):
         dataclasses.replace(snapshot, instruments=(option,))
 

@@ -530,8 +530,9 @@ def test_numbers_may_be_text_and_names_that_no_formula_uses_are_told() -> None:
     case["Scenario"]["NumPerps_NORMAL"] = 1
     case["Scenario"]["Comment"] = "x"
     case["Parameters"]["Margin"]["EXTRA"] = 1
+    case["Parameters"]["Other"] = {}
     found = parse_case(json.dumps(case).encode())
-    assert found.unused == ("$.Scenario.Comment", "$.Parameters.Margin.EXTRA")
+    assert found.unused == ("$.Scenario.Comment", "$.Parameters.Margin.EXTRA", "$.Parameters.Other")
     assert dataclasses.replace(found, unused=()) == parse_case(json.dumps(plain).encode())
 
 

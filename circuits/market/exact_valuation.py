@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -23,7 +22,7 @@ from circuits.market.decimals import decimal_places
 from circuits.market.entries import ExactArray, IntArray, round_exact, round_fraction
 from circuits.market.errors import MarketCode, MarketError
 from circuits.market.moves import MoveTable
-from circuits.market.snapshot import Cash, Contract, Instrument, MarketSnapshot, Option, Settlement, Spot
+from circuits.market.snapshot import Cash, Instrument, MarketSnapshot, Option, Settlement, Spot
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,14 @@ def exact_instrument(market: MarketSnapshot, instrument: Instrument) -> ExactIns
         return None
     if isinstance(instrument, Cash):
         return ExactInstrument(instrument.id, None, Fraction(instrument.price), Fraction(1))
-    index = market.underlying(instrument.underlying).index
     if isinstance(instrument, Spot):
-        return ExactInstrument(instrument.id, instrument.underlying, _index(index, instrument), Fraction(1))
+        index = Fraction(market.index_of(instrument.underlying))
+        return ExactInstrument(instrument.id, instrument.underlying, index, Fraction(1))
     multiplier, mark = Fraction(instrument.multiplier), Fraction(instrument.mark)
     if instrument.settlement is Settlement.LINEAR:
         return ExactInstrument(instrument.id, instrument.underlying, mark, multiplier)
-    return ExactInstrument(instrument.id, instrument.underlying, mark, multiplier, _index(index, instrument))
+    index = Fraction(market.index_of(instrument.underlying))
+    return ExactInstrument(instrument.id, instrument.underlying, mark, multiplier, index)
 
 
 def exact_values(instruments: Sequence[ExactInstrument], units: Sequence[Fraction]) -> IntArray:
@@ -149,9 +149,3 @@ def _negative(scenario: int, instrument: ExactInstrument) -> MarketError:
 def _integers(rows: Sequence[Sequence[Fraction]], places: int) -> ExactArray:
     scale = 10**places
     return np.array([[int(number * scale) for number in row] for row in rows], dtype=object)
-
-
-def _index(index: Decimal | None, instrument: Contract | Spot) -> Fraction:
-    if index is None:
-        raise MarketError(MarketCode.MISSING_INDEX, instrument.id, "its underlying has no index")
-    return Fraction(index)

@@ -159,6 +159,14 @@ class MarketSnapshot:
             reason = f"the market has no underlying {underlying_id!r}"
             raise MarketError(MarketCode.UNKNOWN_UNDERLYING, "underlyings", reason) from None
 
+    def index_of(self, underlying_id: str) -> Decimal:
+        """The index of an underlying; `MarketError` if it has none."""
+        index = self.underlying(underlying_id).index
+        if index is None:
+            reason = f"underlying {underlying_id!r} has no index"
+            raise MarketError(MarketCode.MISSING_INDEX, "underlyings", reason)
+        return index
+
     def seconds_to(self, expiry: datetime) -> float:
         """Seconds from the moment of the snapshot to `expiry`, negative if it is past."""
         return (expiry - self.as_of).total_seconds()
