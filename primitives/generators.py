@@ -64,7 +64,10 @@ def default_cache_directory() -> Path:
 
 
 class Generators:
-    """Derives generators through one backend and remembers them in memory and on disk.
+    """Derives generators through one backend and remembers them: all in memory, columns and masks on disk.
+
+    Generators of assets are never written to disk: which assets are asked for may be what an account holds, and
+    a list from outside would leave a file behind for everything that is verified.
 
     The cache saves time only (a reference backend needs 5 ms a generator). A file holds the SHA-256 of
     its labels and points; its length and digest are checked, every point must lie on the curve, and a
@@ -79,7 +82,11 @@ class Generators:
 
     def assets(self, assets: Sequence[Asset]) -> PointVector:
         """G_a for each asset, in order."""
-        return self._derive([asset_label(asset) for asset in assets])
+        labels = [asset_label(asset) for asset in assets]
+        key = _labels_digest(labels)
+        if key not in self._memory:
+            self._memory[key] = self._backend.hash_to_curve(labels, HASH_TO_CURVE_DOMAIN)
+        return self._memory[key]
 
     def blinding(self) -> PointVector:
         """H, a vector of length one."""

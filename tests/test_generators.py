@@ -113,6 +113,17 @@ def test_few_points_are_not_worth_a_file(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
+def test_assets_leave_no_trace_on_disk(tmp_path: Path) -> None:
+    """Not even many of them: an opening asks for the generators of what one account holds."""
+    backend = Counting(fastest_backend())
+    made = Generators(backend, cache_directory=tmp_path / "cache")  # type: ignore[arg-type]
+    held = [Asset(f"A{index}", 0) for index in range(COUNT)]
+    points_of_all = made.assets(held).to_compressed()
+    assert made.assets(held).to_compressed() == points_of_all
+    assert backend.derived == COUNT
+    assert not (tmp_path / "cache").exists()
+
+
 def stamped(path: Path, body: bytes) -> bytes:
     """`body` with the digest that the cache wants."""
     key = bytes.fromhex(path.stem.partition("-")[2])
