@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +12,14 @@ import numpy as np
 from circuits.bits import UInt8Array, pack
 from circuits.evaluate import Violation, evaluate_rows, first_violations, violation_at
 from circuits.positions import PositionBatch
-from circuits.rows import Terms
-from circuits.statement import Statement
+from circuits.statement import Statement, WitnessFunction
 from circuits.wide_integers import WideIntegers
+from circuits.witness import StepwiseWitness
 from primitives.backend import Backend
 from primitives.errors import SealedbookError
 
 if TYPE_CHECKING:
-    from primitives.native_rows import RowKernel, SparseMatrix
+    from primitives.native_rows import RowKernel
 
 
 class NotSatisfiedError(SealedbookError):
@@ -54,6 +53,7 @@ class RowAssigner:
         self._statement = statement
         is_native = backend.name == "native" and statement.fits_wide
         self._kernel = _native_kernel(statement) if is_native else None
+        self._witness = _native_witness(statement.witness) if is_native else None
 
     def assign(self, batch: PositionBatch) -> UInt8Array:
         """The packed bit table; raises as `assign_bits` does."""
@@ -61,7 +61,7 @@ class RowAssigner:
             return assign_bits(self._statement, batch)
         statement = self._statement
         batch.check_asset_count(len(statement.assets))
-        auxiliaries = statement.auxiliary_values(batch)
+        auxiliaries = (self._witness or statement.auxiliary_values)(batch)
         packed, checks = self._kernel.evaluate(
             batch.row_offsets, batch.columns, batch.amounts, (auxiliaries.high, auxiliaries.low)
         )
@@ -72,27 +72,23 @@ class RowAssigner:
         return packed
 
 
+def _native_witness(witness: WitnessFunction | None) -> WitnessFunction | None:
+    """`witness` on the native kernel, if it is one that the kernel can compute."""
+    if not isinstance(witness, StepwiseWitness):
+        return None
+    from circuits.native_witness import NativeWitness
+
+    return NativeWitness(witness)
+
+
 def _native_kernel(statement: Statement) -> RowKernel:
+    from circuits.native_witness import by_columns
     from primitives.native_rows import RowKernel
 
     constants = WideIntegers.from_ints([[row.constant for row in statement.rows]])
     return RowKernel(
-        _by_columns([row.positions for row in statement.rows], len(statement.assets)),
-        _by_columns([row.auxiliaries for row in statement.rows], len(statement.auxiliaries)),
+        by_columns([row.positions for row in statement.rows], len(statement.assets)),
+        by_columns([row.auxiliaries for row in statement.rows], len(statement.auxiliaries)),
         (constants.high[0], constants.low[0]),
         statement.widths,
-    )
-
-
-def _by_columns(rows: Sequence[Terms], columns: int) -> SparseMatrix:
-    """The compressed column form of the matrix with these rows of (column, coefficient) pairs."""
-    from primitives.native_rows import SparseMatrix
-
-    entries = [(column, row, value) for row, terms in enumerate(rows) for column, value in terms]
-    entries.sort(key=lambda entry: entry[:2])
-    counts = np.bincount(np.array([column for column, _, _ in entries], np.int64), minlength=columns)
-    values = WideIntegers.from_ints([[value for _, _, value in entries]])
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
-    return SparseMatrix(
-        starts, np.array([row for _, row, _ in entries], np.int32), values.high[0], values.low[0]
     )

@@ -75,6 +75,12 @@ class PositionBatch:
         first, last = int(offsets[0]), int(offsets[-1])
         return PositionBatch(offsets - first, self.columns[first:last], self.amounts[first:last])
 
+    def only_assets_below(self, limit: int) -> PositionBatch:
+        """The same accounts without their positions in the assets from index `limit` on."""
+        kept = self.columns < limit
+        counts = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept, dtype=np.int64)])
+        return PositionBatch(counts[self.row_offsets], self.columns[kept], self.amounts[kept])
+
     def to_dense(self, asset_count: int) -> Int64Array:
         """The ``[n, asset_count]`` table of amounts."""
         self.check_asset_count(asset_count)

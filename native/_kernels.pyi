@@ -21,6 +21,7 @@ __all__ = [
     "RowCommitmentKey",
     "RowKernel",
     "ScalarVector",
+    "WitnessKernel",
     "__version__",
     "blst_pippenger",
     "evaluate_positions",
@@ -113,6 +114,21 @@ class RowKernel:
         auxiliaries_high: NDArray[np.int64],
         auxiliaries_low: NDArray[np.uint64],
     ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]: ...
+
+@final
+class WitnessKernel:
+    """Steps of a witness, ready for batches of accounts; `primitives.native_witness` describes it."""
+
+    def __new__(
+        cls, positions: _Matrix, terms: _Matrix, constants: _Limbs, steps: Sequence[tuple[int, int, int]]
+    ) -> WitnessKernel: ...
+    def evaluate(
+        self,
+        /,
+        row_offsets: NDArray[np.int64],
+        columns: NDArray[np.int32],
+        amounts: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]: ...
 
 @final
 class RowCommitmentKey:

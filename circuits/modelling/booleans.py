@@ -205,6 +205,7 @@ def stepped_charge(
                 result - charge,
                 greatest=x.greatest + rates[-1] * bounds[-1],
                 scale=scale,
+                is_capped=False,
             )
         )
     return result

@@ -261,6 +261,7 @@ def relaxed_row(
         slack + release * big_m,
         greatest=max(0, bounded.greatest) + big_m,
         scale=scale,
+        is_capped=False,
         width=width,
     )
 

@@ -26,15 +26,16 @@ Meaning = Callable[[Sequence[Values]], Values]
 class RowSpecification:
     """A row to come: ``0 <= expression < 2^w``, or ``expression = 0`` if `is_equation`.
 
-    `greatest` is the largest value that honest accounts reach, None to take what `Model.reach` says of the
-    expression, whose values count in units of ``1/scale`` value unit. `width` overrides what would be derived; if
-    the row `ends_at_width`, it is part of what is required.
+    `greatest` is the largest value that honest accounts reach, None to take the expression's interval. Values count
+    in units of ``1/scale`` value unit, and what `Model.limit` says applies unless `is_capped` is false. `width`
+    overrides what would be derived; if the row `ends_at_width`, it is part of what is required.
     """
 
     label: str
     expression: Expression
     greatest: int | None = None
     scale: int = 1
+    is_capped: bool = True
     is_equation: bool = False
     ends_at_width: bool = False
     width: int | None = None

@@ -150,9 +150,10 @@ class _Compiler:
     def _width(self, row: RowSpecification, zero: int) -> int:
         if row.is_equation:
             return 0
-        greatest = (
-            self._model.reach(row.expression, row.scale).greatest if row.greatest is None else row.greatest
-        )
+        greatest = row.expression.interval.greatest if row.greatest is None else row.greatest
+        limit = self._model.limit(row.expression, row.scale) if row.is_capped else None
+        if limit is not None:
+            greatest = min(greatest, limit)
         if greatest < 0:
             raise ModelError(f"row {row.label!r}: no account within the declared bounds satisfies it")
         if row.width is not None:

@@ -222,14 +222,21 @@ class Model:
         The cap is on values, in units of ``1/scale`` value unit; it does not cut what stands in the expression as
         it is, with coefficient 1 or -1, such as an amount.
         """
-        interval = expression.interval
+        return expression.interval.clipped(self.limit(expression, scale))
+
+    def limit(self, expression: Expression, scale: int = 1) -> int | None:
+        """The largest absolute value that `reach` allows; None without a cap."""
         if self.cap is None:
-            return interval
+            return None
         plain = [leaf.interval for leaf, c in expression.terms.items() if abs(c) == 1]
         largest = max((max(-least, greatest) for least, greatest in plain), default=0)
         if len(plain) == len(expression.terms):
             largest += abs(expression.constant)
-        return interval.clipped(max(self.cap * scale - 1, largest))
+        return max(self.cap * scale - 1, largest)
+
+    def clip(self, interval: Interval, scale: int = 1) -> Interval:
+        """The part of an interval of values within the cap, in units of ``1/scale`` value unit."""
+        return interval.clipped(None if self.cap is None else self.cap * scale - 1)
 
     def _unused(self, label: str) -> str:
         number, candidate = 1, label

@@ -16,6 +16,7 @@ pub mod point;
 pub mod rows;
 pub mod scalar;
 pub mod tree;
+pub mod witness;
 
 #[cfg(feature = "python")]
 mod bindings;

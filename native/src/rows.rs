@@ -38,7 +38,7 @@ pub struct Wide<'a> {
 }
 
 impl Wide<'_> {
-    fn to_vec(self) -> Result<Vec<i128>, RowsError> {
+    pub(crate) fn to_vec(self) -> Result<Vec<i128>, RowsError> {
         if self.high.len() != self.low.len() {
             return Err(RowsError("limbs of wide integers have different lengths"));
         }
@@ -59,7 +59,7 @@ pub struct Columns<'a> {
 }
 
 /// Checks a compressed form: `starts` rises from 0 to the number of indices, and indices are below `limit`.
-fn check_compressed(starts: &[i64], indices: &[i32], limit: usize) -> Result<(), RowsError> {
+pub(crate) fn check_compressed(starts: &[i64], indices: &[i32], limit: usize) -> Result<(), RowsError> {
     let ends = starts.first() == Some(&0)
         && starts.last().is_some_and(|&last| usize::try_from(last) == Ok(indices.len()));
     if !ends || !starts.is_sorted() {
@@ -124,13 +124,13 @@ fn add(sum: &mut i128, addend: i128) {
 }
 
 /// A matrix that is added up column by column. Most coefficients fit 64 bits and multiply in one step.
-struct Matrix {
+pub(crate) struct Matrix {
     narrow: Entries<i64>,
     wide: Entries<i128>,
 }
 
 impl Matrix {
-    fn new(columns: &Columns, rows: usize) -> Result<Self, RowsError> {
+    pub(crate) fn new(columns: &Columns, rows: usize) -> Result<Self, RowsError> {
         check_compressed(columns.starts, columns.rows, rows)?;
         let values = columns.values.to_vec()?;
         if values.len() != columns.rows.len() {
@@ -152,7 +152,7 @@ impl Matrix {
     }
 
     /// `sums += value * column`.
-    fn add_column(&self, sums: &mut [i128], column: usize, value: i128) {
+    pub(crate) fn add_column(&self, sums: &mut [i128], column: usize, value: i128) {
         if let Ok(narrow) = i64::try_from(value) {
             self.narrow.add_to(sums, column, |entry| i128::from(entry) * i128::from(narrow));
         } else {

@@ -6,6 +6,7 @@ mod functions;
 mod point_vector;
 mod row_kernel;
 mod scalar_vector;
+mod witness_kernel;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -81,6 +82,7 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<point_vector::PointVector>()?;
     module.add_class::<commitment_key::CommitmentKey>()?;
     module.add_class::<row_kernel::RowKernel>()?;
+    module.add_class::<witness_kernel::WitnessKernel>()?;
     argument::register(module)?;
     functions::register(module)
 }

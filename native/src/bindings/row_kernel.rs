@@ -18,18 +18,18 @@ impl From<RowsError> for PyErr {
 pub struct RowKernel(rows::RowKernel);
 
 /// Two limbs of wide integers, as arrays of Python.
-type Limbs<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, u64>);
+pub(super) type Limbs<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, u64>);
 /// A matrix in compressed column form: starts, rows, values.
-type Matrix<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i32>, Limbs<'py>);
+pub(super) type Matrix<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i32>, Limbs<'py>);
 /// A packed table, and the first failing check of every account.
 type Evaluated<'py> = (Bound<'py, PyArray2<u8>>, Bound<'py, PyArray1<i32>>);
 
 /// A copy: other threads may write to the array while the kernel runs without the interpreter lock.
-fn copy_of<T: Element + Copy>(array: &PyReadonlyArray1<'_, T>) -> Vec<T> {
+pub(super) fn copy_of<T: Element + Copy>(array: &PyReadonlyArray1<'_, T>) -> Vec<T> {
     array.as_slice().map_or_else(|_| array.as_array().iter().copied().collect(), <[T]>::to_vec)
 }
 
-struct OwnedMatrix {
+pub(super) struct OwnedMatrix {
     starts: Vec<i64>,
     rows: Vec<i32>,
     high: Vec<i64>,
@@ -37,11 +37,11 @@ struct OwnedMatrix {
 }
 
 impl OwnedMatrix {
-    fn new((starts, rows, (high, low)): &Matrix<'_>) -> Self {
+    pub(super) fn new((starts, rows, (high, low)): &Matrix<'_>) -> Self {
         Self { starts: copy_of(starts), rows: copy_of(rows), high: copy_of(high), low: copy_of(low) }
     }
 
-    fn columns(&self) -> Columns<'_> {
+    pub(super) fn columns(&self) -> Columns<'_> {
         let values = Wide { high: &self.high, low: &self.low };
         Columns { starts: &self.starts, rows: &self.rows, values }
     }
