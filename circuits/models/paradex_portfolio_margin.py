@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 from typing import ClassVar, Final, Self
@@ -32,17 +31,21 @@ from circuits.models.margin_evaluation import evaluate_scenario_margin
 from circuits.models.risk_inputs import (
     RiskInputs,
     check_scenario,
+    confined,
     fraction_field,
     is_perpetual,
     linear_loss,
     percent_text,
     rounded,
+    underlying_id,
     underlying_of,
+    volatility_change,
+    volatility_fields,
 )
 from circuits.positions import PositionBatch
 from circuits.public_market import PublicMarket
 from primitives.assets import MAX_ASSET_ID_BYTES, MAX_ASSETS, Asset
-from primitives.strict_json import Json, JsonError, JsonObject
+from primitives.strict_json import Json, JsonObject
 
 DELTA_SCALE: Final = 12
 """Deltas are published in 10^-12 per base unit, finer than what is made of them."""
@@ -54,7 +57,7 @@ _MAX_NAME: Final = 32
 
 @dataclass(frozen=True)
 class RiskClass:
-    """Underlyings that share their scenarios and rates. Raises nothing: `_parse_class` has checked it."""
+    """Underlyings that share their scenarios and rates. `_parse_class` checks them."""
 
     name: str
     underlyings: tuple[str, ...]
@@ -169,7 +172,11 @@ class ParadexPortfolioMargin(ModelDefinition):
         result = []
         for risk_class in self.classes:
             held = [underlying for underlying in risk_class.underlyings if underlying in underlyings]
-            result += [_joint(risk_class, scenario, held) for scenario in risk_class.scenarios if held]
+            result += [
+                confined(scenario, risk_class.label(scenario), held)
+                for scenario in risk_class.scenarios
+                if held
+            ]
         return ScenarioSet(tuple(result))
 
     def _requirement(
@@ -228,12 +235,6 @@ class ParadexPortfolioMargin(ModelDefinition):
         )
 
 
-def _joint(risk_class: RiskClass, scenario: MarketScenario, underlyings: Sequence[str]) -> MarketScenario:
-    (move,) = scenario.moves
-    own = tuple(Move(underlying, move.multiple, move.addition, move.volatility) for underlying in underlyings)
-    return MarketScenario(risk_class.label(scenario), (*own, Move()), scenario.weight)
-
-
 def _check_instrument(asset: str, instrument: Instrument) -> None:
     if isinstance(instrument, Cash | Option):
         return
@@ -248,14 +249,16 @@ def _check_instrument(asset: str, instrument: Instrument) -> None:
 def _parse_class(value: Json, path: str) -> RiskClass:
     fields = JsonObject(value, path)
     name = fields.text("name", max_length=_MAX_NAME)
-    underlyings = fields.array("underlyings", _underlying_id, max_items=MAX_ASSETS)
+    underlyings = fields.array("underlyings", underlying_id, max_items=MAX_ASSETS)
     unhedged = fraction_field(fields, "unhedged_rate", maximum=_MAX_RATE)
     hedged = fraction_field(fields, "hedged_rate", maximum=_MAX_RATE)
     if 2 * unhedged < hedged:
         raise fields.fail(
             "unhedged_rate", "is below half of hedged_rate: the minimum for delta is not convex"
         )
-    base = _parse_volatility(fields.object("volatility"))
+    volatility = fields.object("volatility")
+    base = volatility_fields(volatility)
+    volatility.finish()
     scenarios = fields.array(
         "scenarios", lambda each, at: _parse_scenario(each, at, base), max_items=MAX_CLASS_SCENARIOS
     )
@@ -265,35 +268,13 @@ def _parse_class(value: Json, path: str) -> RiskClass:
     return RiskClass(name, tuple(underlyings), unhedged, hedged, tuple(scenarios))
 
 
-def _parse_volatility(fields: JsonObject) -> VolatilityMove:
-    """What upward volatility moves have in common."""
-    base = VolatilityMove(
-        minimum=read_decimal(fields, "minimum_up"),
-        short_power=read_decimal(fields, "short_power"),
-        long_power=read_decimal(fields, "long_power"),
-        reference_days=read_decimal(fields, "reference_days"),
-        floor_days=read_decimal(fields, "floor_days"),
-    )
-    check_scenario(MarketScenario("volatility", (Move(volatility=base),)), fields.path("").removesuffix("."))
-    fields.finish()
-    return base
-
-
 def _parse_scenario(value: Json, path: str, base: VolatilityMove) -> MarketScenario:
     fields = JsonObject(value, path)
     spot, change = read_decimal(fields, "spot"), read_decimal(fields, "volatility")
     weight = read_decimal(fields, "weight")
     fields.finish()
     label = f"spot {percent_text(spot)}, volatility {percent_text(change)}"
-    volatility = VolatilityMove(
-        change=change,
-        minimum=base.minimum if change > 0 else Decimal(0),
-        short_power=base.short_power,
-        long_power=base.long_power,
-        reference_days=base.reference_days,
-        floor_days=base.floor_days,
-    )
-    move = Move(multiple=1 + spot, volatility=volatility)
+    move = Move(multiple=1 + spot, volatility=volatility_change(base, change))
     return check_scenario(MarketScenario(label, (move,), weight), path)
 
 
@@ -325,12 +306,6 @@ def _parse_rate(value: Json, path: str) -> tuple[str, Fraction]:
         raise fields.fail("rate", "is beyond 1")
     fields.finish()
     return asset, Fraction(rate)
-
-
-def _underlying_id(value: Json, path: str) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ASSET_ID_BYTES:
-        raise JsonError(path, "expected the id of an underlying")
-    return value
 
 
 def _refuse_repetition(fields: JsonObject, classes: Sequence[RiskClass]) -> None:

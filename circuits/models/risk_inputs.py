@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -13,12 +13,13 @@ from circuits.market.document import MarketDocument
 from circuits.market.entries import round_fraction
 from circuits.market.errors import MarketError, RiskArrayError
 from circuits.market.risk_array import NO_GREEKS, Greek, RiskArray, check_risk_array, compute_risk_array
-from circuits.market.scenarios import MarketScenario, ScenarioSet
+from circuits.market.scenarios import MarketScenario, Move, ScenarioSet, VolatilityMove
 from circuits.market.snapshot import Cash, Contract, Instrument, MarketSnapshot
 from circuits.modelling import Expression, Model, ModelError
 from circuits.modelling.definition import Numbers, expect_market
 from circuits.public_market import PublicMarket
-from primitives.strict_json import JsonError, JsonObject
+from primitives.assets import MAX_ASSET_ID_BYTES
+from primitives.strict_json import Json, JsonError, JsonObject
 
 _PERCENT: Final = 100
 
@@ -29,6 +30,7 @@ class RiskInputs:
 
     snapshot: MarketSnapshot
     instruments: Mapping[str, Instrument]
+    decimals: Mapping[str, int]
     array: RiskArray
 
     @classmethod
@@ -39,8 +41,9 @@ class RiskInputs:
         scenarios: Callable[[Sequence[str]], ScenarioSet],
         numbers: Numbers,
         greek_scales: Mapping[Greek, int] = NO_GREEKS,
+        ignored: Collection[str] = (),
     ) -> RiskInputs:
-        """Of every asset of the book; `scenarios` makes the set from the underlyings that the book has.
+        """Of every asset of the book that is not `ignored`; `scenarios` makes the set from their underlyings.
 
         A risk array published with the market is checked and then used; without one it is computed here. Raises
         `ModelError`.
@@ -54,10 +57,10 @@ class RiskInputs:
                 f"the market counts in 10^-{snapshot.scale} {snapshot.quote}, the model in 10^-{numbers.scale}"
             )
         try:
-            instruments = {asset.id: snapshot.instrument(asset.id) for asset in model.assets}
+            assets = tuple(asset for asset in model.assets if asset.id not in ignored)
+            instruments = {asset.id: snapshot.instrument(asset.id) for asset in assets}
             held = sorted({underlying_of(each) for each in instruments.values()} - {None}, key=str)
             scenario_set = scenarios([str(underlying) for underlying in held])
-            assets = tuple(model.assets)
             if market.risk_array is None:
                 array = compute_risk_array(snapshot, scenario_set, assets, greek_scales)
             else:
@@ -65,7 +68,8 @@ class RiskInputs:
                 array = market.risk_array
         except (MarketError, RiskArrayError) as error:
             raise ModelError(f"market: {error}") from error
-        return cls(snapshot, instruments, array)
+        decimals = {asset.id: asset.decimals for asset in assets}
+        return cls(snapshot, instruments, decimals, array)
 
     def values(self) -> dict[str, int]:
         """Value per base unit of every asset, in value units."""
@@ -138,6 +142,38 @@ def fraction_field(fields: JsonObject, name: str, *, maximum: int | None = None)
     if maximum is not None and number > maximum:
         raise fields.fail(name, f"{decimal_text(number)} is above {maximum}")
     return Fraction(number)
+
+
+def confined(scenario: MarketScenario, label: str, underlyings: Sequence[str]) -> MarketScenario:
+    """The scenario, of one move, under another label; it moves only `underlyings`."""
+    (move,) = scenario.moves
+    own = tuple(Move(each, move.multiple, move.addition, move.volatility) for each in underlyings)
+    return MarketScenario(label, (*own, Move()), scenario.weight, scenario.elapsed_days)
+
+
+def underlying_id(value: Json, path: str) -> str:
+    """An entry of a list of underlyings or assets."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ASSET_ID_BYTES:
+        raise JsonError(path, "expected an id")
+    return value
+
+
+def volatility_fields(fields: JsonObject) -> VolatilityMove:
+    """What upward moves have in common: ``minimum_up``, powers, ``reference_days``, ``floor_days``."""
+    base = VolatilityMove(
+        minimum=read_decimal(fields, "minimum_up"),
+        short_power=read_decimal(fields, "short_power"),
+        long_power=read_decimal(fields, "long_power"),
+        reference_days=read_decimal(fields, "reference_days"),
+        floor_days=read_decimal(fields, "floor_days"),
+    )
+    check_scenario(MarketScenario("volatility", (Move(volatility=base),)), fields.path("").removesuffix("."))
+    return base
+
+
+def volatility_change(base: VolatilityMove, change: Decimal) -> VolatilityMove:
+    """The change of `base`'s kind; only upward changes have a minimum."""
+    return replace(base, change=change, minimum=base.minimum if change > 0 else Decimal(0))
 
 
 def check_scenario(scenario: MarketScenario, path: str) -> MarketScenario:
