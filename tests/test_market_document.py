@@ -27,7 +27,16 @@ from circuits.market.scenarios import (
     parse_scenarios,
     scenarios_to_json,
 )
-from circuits.market.snapshot import Cash, Contract, MarketSnapshot, Option, Settlement, Spot, Underlying
+from circuits.market.snapshot import (
+    Cash,
+    Contract,
+    ExpiryPoint,
+    MarketSnapshot,
+    Option,
+    Settlement,
+    Spot,
+    Underlying,
+)
 from primitives.strict_json import Json, JsonError, canonical_json
 
 VECTORS: Final = Path(__file__).parent / "vectors"
@@ -189,6 +198,9 @@ REFUSED: Final[dict[str, tuple[str, Any, str]]] = {
     "array-rows": ("risk_array.profits", [], r"^\$\.risk_array\.profits: has 0 rows for 5 scenarios"),
     "array-label": ("risk_array.scenarios.0", "", r"^\$\.risk_array\.scenarios\[0\]: expected text of 1 to 200"),
     "array-greek": ("risk_array.greeks.0.greek", "rho", r"'rho' is unknown; there are delta, gamma, vega, theta"),
+    "underlying-field": ("underlyings.0.name", "x", r"^\$\.underlyings\[0\]: unknown field 'name'"),
+    "expiry-field": ("underlyings.0.expiries.1.spot", "1", r"expiries\[1\]: unknown field 'spot'"),
+    "array-greek-field": ("risk_array.greeks.0.extra", "x", r"greeks\[0\]: unknown field 'extra'"),
     "array-greek-row": ("risk_array.greeks.0.entries", [], r"greeks\[0\]\.entries: has 0 entries for 16 assets"),
 }  # fmt: skip
 
@@ -219,6 +231,18 @@ def test_lists_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_scale_out_of_range_is_refused() -> None:
     with pytest.raises(MarketError, match=r"^scale: -1 is not between 0 and 36"):
         MarketSnapshot(datetime(2026, 1, 1, tzinfo=UTC), "USD", -1, (), (), ())
+
+
+def test_figures_that_are_no_numbers_are_refused_whatever_they_are_read_from() -> None:
+    moment, nan = datetime(2026, 1, 1, tzinfo=UTC), Decimal("NaN")
+    underlying = Underlying("X", Decimal(1), (ExpiryPoint(moment, Decimal(1), nan),))
+    with pytest.raises(
+        MarketError, match=r"^underlyings\[0\]\.expiries\[0\]\.rate: NaN is not a finite number"
+    ):
+        MarketSnapshot(moment, "USD", 2, (), (underlying,), ())
+    move = Move(volatility=VolatilityMove(long_power=nan))
+    with pytest.raises(MarketError, match=r"volatility\.long_power: NaN is not a finite number"):
+        ScenarioSet((MarketScenario("x", (move,)),))
 
 
 def test_an_empty_market_is_one() -> None:
