@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final
 
 from primitives.assets import Asset, AssetListError, validate_assets
@@ -143,10 +144,12 @@ class Attestation:
 
     def file(self, name: str) -> BundleFile:
         """The entry of `name`; `KeyError` if there is none."""
-        for entry in self.files:
-            if entry.name == name:
-                return entry
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, BundleFile]:
+        # A bundle lists up to 65,536 files and each is looked up: by search that would take minutes.
+        return {entry.name: entry for entry in self.files}
 
     @staticmethod
     def parse(data: bytes) -> Attestation:

@@ -22,6 +22,7 @@ from circuits.positions import PositionBatch
 from circuits.statement import Statement
 from primitives.account_tag import account_tag
 from primitives.argument_instance import ArgumentInstance
+from primitives.argument_parameters import ArgumentShape
 from primitives.assets import Asset
 from primitives.attestation import LEAVES_NAME, SealedBook
 from primitives.backend import Backend, PointVector, ScalarVector
@@ -35,7 +36,7 @@ from primitives.claims import (
 )
 from primitives.kernels import SparsePositions
 from primitives.opening import Opening, Position
-from primitives.parameters import AMOUNT_LIMIT, GROUP_ORDER, POINT_BYTES
+from primitives.parameters import AMOUNT_LIMIT, GROUP_ORDER
 from primitives.reference_kernels import ReferenceKernels
 from primitives.signing import public_key_bytes
 from primitives.sum_tree import SumNode, build_tree, leaf_hash, node_hash
@@ -183,24 +184,31 @@ class ForgedBook:
     def prove(self, claimed: Statement, proved: Statement, model: bytes, market: bytes | None) -> list[bytes]:
         """One proof for each batch: `proved` in the context of `claimed`."""
         plan = BatchPlan.for_statement(proved, len(self.accounts))
-        digest = self.sealed.digest()
-        documents = claim_documents(model, market)
-        context = context_digest(ACCOUNTS_KIND, "accounts", digest, documents, claimed.digest())
-        return [self._prove_batch(batch, plan, proved, context) for batch in range(plan.count)]
+        shape, context = plan.shape(proved), self.context(claimed, model, market)
+        starts = range(0, len(self.accounts), plan.size)
+        return [self.prove_leaves(batch, start, shape, proved, context) for batch, start in enumerate(starts)]
 
-    def _prove_batch(self, batch: int, plan: BatchPlan, statement: Statement, context: bytes) -> bytes:
-        part = slice(batch * plan.size, (batch + 1) * plan.size)
+    def context(self, statement: Statement, model: bytes, market: bytes | None) -> bytes:
+        """The context digest of the claim."""
+        documents = claim_documents(model, market)
+        return context_digest(ACCOUNTS_KIND, "accounts", self.sealed.digest(), documents, statement.digest())
+
+    def prove_leaves(
+        self, batch: int, start: int, shape: ArgumentShape, statement: Statement, context: bytes
+    ) -> bytes:
+        """The proof of the leaves from `start` on, as many as the shape has."""
+        part = slice(start, start + shape.accounts)
         rows = self.rows[part]
         instance = ArgumentInstance(
             statement=statement,
-            shape=plan.shape(statement),
+            shape=shape,
             session=ACCOUNTS_SESSION,
             context_digest=context,
             batch_index=batch,
             leaf_commitments=b"".join(self.commitments[part]),
         )
         blindings = BACKEND.scalars_from_ints(self.blindings[part])
-        witness = ArgumentWitness(PositionBatch.zeros(plan.size), packed(statement, rows), blindings)
+        witness = ArgumentWitness(PositionBatch.zeros(len(rows)), packed(statement, rows), blindings)
         kernels = FieldPositionKernels(BACKEND, rows)
         return ArgumentProver(BACKEND, kernels, generators_of(BACKEND)).prove(instance, witness)
 
@@ -228,7 +236,6 @@ def widened(statement: Statement, width: int) -> Statement:
 
 def _parent(left: SumNode, right: SumNode) -> SumNode:
     points = BACKEND.points_from_compressed(left.sum + right.sum)
-    assert len(left.sum) == POINT_BYTES
     return SumNode(node_hash(left, right), points.sum().to_compressed())
 
 
