@@ -132,6 +132,11 @@ class AccountsClaim:
         return f"{PROOF_FOLDER}{self.name}-{batch:06d}.narg"
 
     @property
+    def kind(self) -> str:
+        """What is claimed."""
+        return ACCOUNTS_KIND
+
+    @property
     def file_names(self) -> list[str]:
         """Every file that the claim needs."""
         documents = [self.model] if self.market is None else [self.model, self.market]
@@ -181,6 +186,11 @@ class SolvencyClaim:
         if self.totals is not None:
             document["totals_file"] = self.totals
         return document
+
+    @property
+    def kind(self) -> str:
+        """What is claimed."""
+        return SOLVENCY_KIND
 
     @property
     def proof_name(self) -> str:

@@ -24,6 +24,7 @@ from prover.errors import ProverError
 from prover.prove_book import WORK_NAME, StatementFailsError, only_run, prove_book
 from verifier.bundle import VerifiedBundle, verify_bundle
 from verifier.checks import Check
+from verifier.report import bundle_report
 
 HERE = Path(__file__).parent
 BOUNDED = json.dumps({"format": "sealedbook/model/v1", "kind": "bounded"}).encode()
@@ -257,3 +258,22 @@ def test_attestations_with_claims_are_read_as_written(tampered_once: Sealed) -> 
 def test_the_shape_follows_from_the_statement(tampered_once: Sealed) -> None:
     proof = prove(tampered_once, BOUNDED)
     assert isinstance(BatchPlan.for_statement(proof.statement, 8).shape(proof.statement), ArgumentShape)
+
+
+@pytest.mark.parametrize("required", ["solvency", "missing"])
+def test_a_bundle_without_a_required_claim(tampered_once: Sealed, required: str) -> None:
+    """A claim about accounts does not stand for solvency because it is called so."""
+    prove(tampered_once, BOUNDED, name="solvency")
+    with rejected(Check.BUNDLE_CLAIMS, f"you require a claim '{required}', the bundle makes none"):
+        verify_bundle(
+            tampered_once.bundle, tampered_once.backend, issuer_key=None, required=["accounts", required]
+        )
+
+
+def test_a_bundle_with_the_required_claims(tampered_once: Sealed) -> None:
+    prove(tampered_once, BOUNDED, name="bounds")
+    verified = verify_bundle(
+        tampered_once.bundle, tampered_once.backend, issuer_key=None, required=["accounts", "bounds"]
+    )
+    assert Check.BUNDLE_CLAIMS in bundle_report(verified).checks
+    assert Check.BUNDLE_CLAIMS not in bundle_report(verify(tampered_once)).checks

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, SIGNATURE_NAME, Attestation, BundleFile
 from primitives.backend import Backend, PointVector
-from primitives.claims import AccountsClaim
+from primitives.claims import ACCOUNTS_KIND, SOLVENCY_KIND, AccountsClaim
 from primitives.errors import DecodingError
 from primitives.parameters import LEAF_BYTES, TAG_BYTES
 from primitives.signing import SIGNATURE_BYTES
@@ -45,6 +45,7 @@ class VerifiedBundle:
     root: SumNode
     claims: tuple[VerifiedClaim, ...]
     solvency: tuple[VerifiedSolvency, ...] = ()
+    required: tuple[str, ...] = ()
 
     @property
     def attestation(self) -> Attestation:
@@ -58,15 +59,18 @@ def verify_bundle(
     *,
     issuer_key: bytes | None,
     expected: ExpectedDocuments | None = None,
+    required: Collection[str] = (),
     progress: Progress = no_progress,
 ) -> VerifiedBundle:
     """Check everything that a bundle says about itself; `VerificationError` names the check that fails.
 
     `issuer_key` is the 32-byte public key that the caller trusts. With None the key is taken from the
     attestation, and the result says so (`key_expected` false): the signature then shows only that one hand
-    wrote the whole bundle, not whose. `expected` holds the model and market that the caller insists on.
+    wrote the whole bundle, not whose. `expected` holds the model and market that the caller insists on,
+    `required` the kinds or names of claims ("accounts", "solvency") without which the bundle is refused.
     """
     signed = verify_attestation(folder, issuer_key=issuer_key)
+    _verify_required(signed.attestation, required)
     _verify_listing(folder, signed.attestation)
     _verify_digests(folder, signed.attestation, progress)
     root = _verify_tree(folder, signed.attestation, backend, progress)
@@ -90,7 +94,18 @@ def verify_bundle(
             Check.CLAIM_DOCUMENTS,
             "you insist on model or market, and the bundle has no claim about every account",
         )
-    return VerifiedBundle(signed, root, tuple(claims), tuple(solvency))
+    return VerifiedBundle(signed, root, tuple(claims), tuple(solvency), tuple(required))
+
+
+def _verify_required(attestation: Attestation, required: Collection[str]) -> None:
+    """B10: whole is not proven: who needs a claim says so."""
+    made = {claim.kind for claim in attestation.claims}
+    # A name never stands for a kind: any claim may be called "solvency".
+    made |= {claim.name for claim in attestation.claims} - {ACCOUNTS_KIND, SOLVENCY_KIND}
+    if missing := sorted(set(required) - made):
+        raise VerificationError(
+            Check.BUNDLE_CLAIMS, f"you require a claim {missing[0]!r}, the bundle makes none"
+        )
 
 
 def _verify_listing(folder: Path, attestation: Attestation) -> None:

@@ -32,6 +32,7 @@ class Check(Enum):
     )
     BUNDLE_ROOT_HASH = ("B8-root-hash", "the tree over the leaves has the attested root hash")
     BUNDLE_ROOT_SUM = ("B9-root-sum", "the sum of all commitments is the attested root sum")
+    BUNDLE_CLAIMS = ("B10-claims", "the bundle makes every claim that you require")
 
     # A claim about all accounts.
     CLAIM_DOCUMENTS = ("C1-documents", "model and market are those that you insist on, and make a statement")

@@ -35,6 +35,13 @@ __all__ = [
 _SHOWN_ROWS: Final = 6
 
 
+def _was_asked(check: Check, verified: VerifiedBundle) -> bool:
+    """Two checks of a bundle are made only for those who state what they expect."""
+    if check is Check.BUNDLE_ISSUER:
+        return verified.signed.key_expected
+    return check is not Check.BUNDLE_CLAIMS or bool(verified.required)
+
+
 def bundle_report(verified: VerifiedBundle) -> Report:
     """The report on a verified bundle."""
     signed, book = verified.signed, verified.attestation.book
@@ -69,7 +76,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
         checks=tuple(
             check
             for check in Check
-            if (check.value.startswith("B") and (check is not Check.BUNDLE_ISSUER or signed.key_expected))
+            if (check.value.startswith("B") and _was_asked(check, verified))
             or (check.value.startswith("C") and verified.claims)
             or check in solvency_checks(verified.solvency)
         ),

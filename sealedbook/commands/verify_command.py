@@ -32,6 +32,14 @@ def verify(
     market: Annotated[
         Path | None, typer.Option("--market", help="Insist that claims were made with these prices.")
     ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--require",
+            metavar="CLAIM",
+            help="Refuse a bundle without this claim: accounts, solvency, or a claim's name; may be repeated.",
+        ),
+    ] = None,
     backend: BackendOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,6 +56,7 @@ def verify(
                 get_backend(backend),
                 issuer_key=key,
                 expected=expected,
+                required=require or (),
                 progress=bars,
             )
         print_report(bundle_report(verified), as_json=as_json)
