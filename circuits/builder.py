@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from circuits.integrality import loose_positions
-from circuits.rows import Auxiliary, Row, Scope, Terms
+from circuits.rows import Auxiliary, Form, Row, Scope, Terms
 from circuits.statement import Statement
 from circuits.witness import Step, StepwiseWitness
 from primitives.assets import Asset, AssetList
@@ -54,6 +54,10 @@ class StatementBuilder:
         """``0 <= A_q q + A_x x + b < 2^width``; zero coefficients are dropped, a taken label is numbered."""
         unique = self._unique(label)
         self._rows.append(Row(unique, _terms(positions), _terms(auxiliaries or {}), constant, width))
+
+    def add_form(self, label: str, form: Form, *, width: int) -> None:
+        """``0 <= form < 2^width``; a taken label is numbered."""
+        self._rows.append(Row(self._unique(label), form.positions, form.auxiliaries, form.constant, width))
 
     def add_auxiliary(self, label: str, width: int, step: Step) -> int:
         """A new variable ``0 <= x < 2^width`` whose value `step` computes; its index."""

@@ -58,7 +58,7 @@ def bounded_positions(rows: Sequence[Row], auxiliaries: Sequence[Auxiliary]) -> 
 
 def _could_bound(row: Row, auxiliary_count: int) -> bool:
     is_known = all(variable < auxiliary_count for variable, _ in row.auxiliaries)
-    return is_known and any(abs(coefficient) == 1 for _, coefficient in row.positions)
+    return is_known and any(coefficient in (1, -1) for _, coefficient in row.positions)
 
 
 def _interval_of(

@@ -113,8 +113,8 @@ def _check_terms(terms: Sequence[tuple[int, int]], count: int, name: str) -> Non
     if not isinstance(terms, tuple):
         raise StatementError(StatementCode.TYPE, f"{name}: not a tuple")
     for index, coefficient in terms:
-        _check_integer(index, name)
-        _check_integer(coefficient, name)
+        if type(index) is not int or type(coefficient) is not int:
+            raise StatementError(StatementCode.TYPE, f"{name}: not a Python integer")
         if not 0 <= index < count:
             raise StatementError(StatementCode.INDEX_RANGE, f"{name}: index {index} is not in 0..{count - 1}")
         if index <= previous:

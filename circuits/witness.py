@@ -94,9 +94,10 @@ class StepwiseWitness:
 
 def form_value(form: Form, positions: Mapping[int, int], auxiliaries: Sequence[int]) -> int:
     """``A_q q + A_x x + b`` of one account, in Python integers."""
+    held = form.positions if positions else ()
     return (
         form.constant
-        + sum(coefficient * positions.get(asset, 0) for asset, coefficient in form.positions)
+        + sum(coefficient * positions.get(asset, 0) for asset, coefficient in held)
         + sum(coefficient * auxiliaries[variable] for variable, coefficient in form.auxiliaries)
     )
 

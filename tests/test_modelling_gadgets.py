@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from modelling_support import CASH, batch_of, check_agreement, small_model
+from modelling_support import ASSETS, CASH, batch_of, check_agreement, small_model
 
 from circuits.modelling import (
     Expression,
@@ -27,8 +27,10 @@ from circuits.modelling import (
     stepped_charge,
     sum_of_largest,
     top_maximum,
+    two_slopes,
 )
 from circuits.modelling.constraints import Constraint
+from circuits.modelling.evaluation import evaluate_margin
 from circuits.rows import Scope
 
 Make = Callable[[Model], Expression]
@@ -189,3 +191,44 @@ def test_constraints(name: str) -> None:
     source = random.Random(name)
     chosen = source.sample(near, 60)
     check_agreement(model, chosen, [holds(*account[:3]) for account in chosen])
+
+
+def random_convex(model: Model, source: random.Random, depth: int) -> Expression:
+    """A convex expression of nested gadgets; affine at depth 0."""
+    a, b, c = abc(model)
+    affine = source.randrange(-3, 4) * a + source.randrange(-3, 4) * b + source.randrange(-2, 3) * c
+    affine = affine + source.randrange(-9, 10)
+    if depth == 0:
+        return affine
+    inner = [random_convex(model, source, depth - 1) for _ in range(source.randrange(2, 4))]
+    kinds: list[Callable[[], Expression]] = [
+        lambda: absolute_value(affine) + inner[0],
+        lambda: maximum(*inner),
+        lambda: maximum(*inner, source.randrange(-20, 20)),
+        lambda: positive_part(inner[0]) + 2 * inner[1],
+        lambda: sum_of_largest([positive_part(e) for e in inner], 1),
+        lambda: -minimum(*(-e for e in inner), source.randrange(20)),
+        lambda: two_slopes(affine, 2, -1) + inner[0],
+        lambda: maximum(affine, 2 * b, exact=True) + inner[0],
+        lambda: 5 * is_active([a, b]) + inner[0],
+    ]
+    return source.choice(kinds)()
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_models(seed: int) -> None:
+    """Nested gadgets: the margin condition is met exactly where its true value says so."""
+    source = random.Random(seed)
+    accounts = [account for account in accounts_of(str(seed)) if max(map(abs, account)) <= 20]
+    accounts += [[source.randrange(-63, 64) for _ in range(3)] + [0] for _ in range(4)]
+    model = Model(ASSETS, position_bound=64, scope=Scope.ACCOUNT)
+    cash = model.position("CASH", bound=1 << 20)
+    requirement = random_convex(model, source, 2)
+    model.require_margin(cash, requirement)
+    values = [int(value) for value in Numeric(model, batch_of(accounts)).value(requirement)]
+    check_agreement(model, with_cash(accounts, values), [True] * len(values))
+    below = with_cash(accounts, [value - 1 for value in values])
+    check_agreement(model, below, [False] * len(values))
+    result = evaluate_margin(model, batch_of(below))
+    assert result.requirement.tolist() == values
+    assert result.shortfall.tolist() == [1] * len(values)

@@ -76,7 +76,7 @@ class Expression:
     constraints, to be handed to `Model.require`.
     """
 
-    __slots__ = ("_curvature", "_interval", "constant", "model", "terms")
+    __slots__ = ("_bounds", "_curvature", "constant", "model", "terms")
     __array_ufunc__ = None  # numpy must not take an expression apart
     __hash__ = None  # type: ignore[assignment]
 
@@ -86,7 +86,7 @@ class Expression:
         self.terms = terms
         self.constant = constant
         self._curvature: Curvature | None = None
-        self._interval: Interval | None = None
+        self._bounds: tuple[Interval, int] | None = None
 
     @property
     def curvature(self) -> Curvature:
@@ -98,16 +98,27 @@ class Expression:
     @property
     def interval(self) -> Interval:
         """What an account within the declared bounds can reach."""
-        if self._interval is None:
+        return self._bound()[0]
+
+    @property
+    def largest_plain(self) -> int:
+        """The largest absolute value that a leaf with coefficient 1 or -1 reaches; 0 if there is none."""
+        return self._bound()[1]
+
+    def _bound(self) -> tuple[Interval, int]:
+        if self._bounds is None:
             least = greatest = self.constant
+            plain = 0
             for leaf, coefficient in self.terms.items():
                 low, high = leaf.interval
+                if coefficient in (1, -1):
+                    plain = max(plain, -low, high)
                 if coefficient < 0:
                     low, high = high, low
                 least += coefficient * low
                 greatest += coefficient * high
-            self._interval = Interval(least, greatest)
-        return self._interval
+            self._bounds = Interval(least, greatest), plain
+        return self._bounds
 
     @property
     def is_constant(self) -> bool:
@@ -135,15 +146,15 @@ class Expression:
         return frozenset((leaf.number, c) for leaf, c in self.terms.items()), self.constant
 
     def __add__(self, other: object) -> Expression:
-        return total([self, as_expression(self.model, other)], self.model)
+        return _combine(self, as_expression(self.model, other), 1)
 
     __radd__ = __add__
 
     def __sub__(self, other: object) -> Expression:
-        return total([self, -as_expression(self.model, other)], self.model)
+        return _combine(self, as_expression(self.model, other), -1)
 
     def __rsub__(self, other: object) -> Expression:
-        return total([as_expression(self.model, other), -self], self.model)
+        return _combine(as_expression(self.model, other), self, -1)
 
     def __neg__(self) -> Expression:
         return self * -1
@@ -201,6 +212,25 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self}, {self.curvature})"
+
+
+def _combine(left: Expression, right: Expression, sign: int) -> Expression:
+    """``left + sign * right``; the shorter one is merged into a copy of the longer."""
+    if left.model is not right.model:
+        raise ModelError("expressions of two models cannot be combined")
+    constant = left.constant + sign * right.constant
+    if len(left.terms) >= len(right.terms):
+        terms, others, factor = dict(left.terms), right.terms, sign
+    else:
+        terms = dict(right.terms) if sign > 0 else {leaf: -c for leaf, c in right.terms.items()}
+        others, factor = left.terms, 1
+    for leaf, coefficient in others.items():
+        value = terms.get(leaf, 0) + factor * coefficient
+        if value:
+            terms[leaf] = value
+        else:
+            del terms[leaf]
+    return Expression(left.model, terms, constant)
 
 
 def total(expressions: Iterable[Expression], model: Model) -> Expression:

@@ -146,7 +146,7 @@ def maximum(*operands: Operands, label: str | None = None, exact: bool = False, 
         model,
         name,
         greatest=max(interval.greatest for interval in intervals) - offset,
-        rule=largest(*(piece - offset for _, piece in pieces)),
+        rule=largest(*(piece - offset if offset else piece for _, piece in pieces)),
         curvature=Curvature.CONVEX,
         offset=offset,
         meaning=partial(extreme, np.maximum, constant),
@@ -154,7 +154,10 @@ def maximum(*operands: Operands, label: str | None = None, exact: bool = False, 
         text=operator_text("maximum", pieces, constant, label),
     )
     result = x.expression()
-    x.rows += [RowSpecification(f"{name}: {key}", result - piece, scale=scale) for key, piece in pieces]
+    top = result.interval.greatest
+    for key, piece in pieces:
+        greatest = top - piece.interval.least
+        x.rows.append(RowSpecification(f"{name}: {key}", result - piece, greatest, scale))
     return result
 
 

@@ -57,13 +57,16 @@ class Lowering:
 
     def form(self, expression: Expression) -> Form:
         """The affine form. Every variable of the expression must have been collected."""
-        positions: dict[int, int] = {}
+        terms = expression.terms
+        positions = {leaf.asset: c for leaf, c in terms.items() if isinstance(leaf, Position)}
         auxiliaries: dict[int, int] = {}
         constant = expression.constant
-        for leaf, coefficient in expression.terms.items():
+        if len(positions) == len(terms):
+            return Form(tuple(sorted(positions.items())), (), constant)
+        for leaf, coefficient in terms.items():
             if isinstance(leaf, Position):
-                positions[leaf.asset] = positions.get(leaf.asset, 0) + coefficient
-            elif isinstance(leaf, Variable):
+                continue
+            if isinstance(leaf, Variable):
                 index = self._index[leaf]
                 auxiliaries[index] = auxiliaries.get(index, 0) + coefficient * leaf.direction
                 constant += coefficient * leaf.offset
@@ -138,13 +141,7 @@ class _Compiler:
     def _add(self, row: RowSpecification, origin: RowOrigin) -> None:
         form = self._lowering.form(row.expression)
         zero = form.constant + sum(c * self._zero_values[v] for v, c in form.auxiliaries)
-        self._builder.add_row(
-            row.label,
-            dict(form.positions),
-            auxiliaries=dict(form.auxiliaries),
-            constant=form.constant,
-            width=self._width(row, zero),
-        )
+        self._builder.add_form(row.label, form, width=self._width(row, zero))
         self._origins.append(origin)
 
     def _width(self, row: RowSpecification, zero: int) -> int:
@@ -187,12 +184,12 @@ class _Compiler:
 def _collect(expressions: Iterable[Expression]) -> tuple[Variable, ...]:
     """All variables that the expressions need, in the order in which they were made."""
     found: set[Leaf] = set()
-    stack = [leaf for expression in expressions for leaf in expression.terms]
+    stack = list(expressions)
     while stack:
-        leaf = stack.pop()
-        if leaf not in found:
-            found.add(leaf)
-            stack.extend(used for expression in _needs(leaf) for used in expression.terms)
+        new = stack.pop().terms.keys() - found
+        found |= new
+        for leaf in new:
+            stack.extend(_needs(leaf))
     variables = (leaf for leaf in found if isinstance(leaf, Variable))
     return tuple(sorted(variables, key=lambda leaf: leaf.number))
 
@@ -212,4 +209,4 @@ def _add(terms: dict[int, int], others: Iterable[tuple[int, int]], coefficient: 
 
 
 def _terms(coefficients: dict[int, int]) -> tuple[tuple[int, int], ...]:
-    return tuple(sorted((index, value) for index, value in coefficients.items() if value))
+    return tuple(sorted(item for item in coefficients.items() if item[1]))

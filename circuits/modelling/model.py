@@ -228,9 +228,8 @@ class Model:
         """The largest absolute value that `reach` allows; None without a cap."""
         if self.cap is None:
             return None
-        plain = [leaf.interval for leaf, c in expression.terms.items() if abs(c) == 1]
-        largest = max((max(-least, greatest) for least, greatest in plain), default=0)
-        if len(plain) == len(expression.terms):
+        largest = expression.largest_plain
+        if all(coefficient in (1, -1) for coefficient in expression.terms.values()):
             largest += abs(expression.constant)
         return max(self.cap * scale - 1, largest)
 
