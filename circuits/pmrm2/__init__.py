@@ -1,1 +1,1 @@
-"""PMRM 2, a scenario portfolio margin: its definition in floats (docs/models/pmrm2.md)."""
+"""PMRM 2, a scenario portfolio margin: in floats, in integers, and as rows (docs/models/pmrm2.md)."""
