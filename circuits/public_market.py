@@ -7,17 +7,19 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from circuits.market.document import MARKET_FORMAT, MarketDocument, parse_market
+from circuits.pmrm2.market_document import PMRM2_MARKET_FORMAT, Pmrm2Market, parse_pmrm2_market
 from circuits.prices import PRICES_FORMAT, PriceDocument, parse_price_document
 from circuits.source_market import SOURCE_MARKET_FORMAT, SourceMarket, parse_source_market
 from primitives.strict_json import JsonObject, parse_json
 
-PublicMarket: TypeAlias = PriceDocument | MarketDocument | SourceMarket
+PublicMarket: TypeAlias = PriceDocument | MarketDocument | SourceMarket | Pmrm2Market
 
 _PARSERS: Final[Mapping[str, Callable[[bytes], PublicMarket]]] = MappingProxyType(
     {
         PRICES_FORMAT: parse_price_document,
         MARKET_FORMAT: parse_market,
         SOURCE_MARKET_FORMAT: parse_source_market,
+        PMRM2_MARKET_FORMAT: parse_pmrm2_market,
     }
 )
 

@@ -8,10 +8,21 @@ from typing import Final
 
 from circuits.modelling.definition import ModelDefinition
 from circuits.models.cross_collateral import CrossCollateral
+from circuits.models.deribit_portfolio_margin import DeribitPortfolioMargin
 from circuits.models.paradex_portfolio_margin import ParadexPortfolioMargin
 from circuits.models.spot import Spot
+from circuits.pmrm2.model import PortfolioMargin
 
 MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType(
-    {definition.kind: definition for definition in (CrossCollateral, ParadexPortfolioMargin, Spot)}
+    {
+        definition.kind: definition
+        for definition in (
+            CrossCollateral,
+            DeribitPortfolioMargin,
+            ParadexPortfolioMargin,
+            PortfolioMargin,
+            Spot,
+        )
+    }
 )
 """Every kind of margin model, by the name it has in documents."""
