@@ -79,11 +79,9 @@ class Opening:
         book = SealedBook.parse(fields.raw("book"), fields.path("book"))
         account = fields.text("account", max_length=256)
         try:
-            canonical = canonical_account_id(account)
+            canonical_account_id(account)
         except AccountIdError as error:
             raise fields.fail("account", str(error)) from error
-        if canonical != account:
-            raise fields.fail("account", "account id is not in canonical form")
         positions = fields.array("positions", _parse_position, max_items=MAX_ASSETS)
         blinding = int.from_bytes(fields.hex("blinding", SCALAR_BYTES), "big")
         if blinding >= GROUP_ORDER:

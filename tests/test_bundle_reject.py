@@ -749,3 +749,10 @@ def test_canonical_bytes_and_json_agree(sealed_once: Sealed) -> None:
     """What `resign` does without a change is nothing: the tests above alter what they say and no more."""
     data = (sealed_once.bundle / ATTESTATION_NAME).read_bytes()
     assert canonical_json(json.loads(data)) == data
+
+
+def test_a_file_that_is_not_listed_has_no_entry(sealed_once: Sealed) -> None:
+    attestation = verify(sealed_once).attestation
+    assert attestation.file(LEAVES_NAME).size == 8 * LEAF_BYTES
+    with pytest.raises(KeyError, match="nothing"):
+        attestation.file("nothing")
