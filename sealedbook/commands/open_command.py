@@ -44,7 +44,7 @@ def open_(
     with reported_errors(as_json=as_json):
         from prover.openings import make_all_openings, make_opening
         from prover.vault import Vault
-        from verifier.bundle import verify_attestation
+        from verifier.attestation import verify_attestation
 
         if (account is None) == (not every):
             raise OptionError("give either --account ID or --all")
