@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 
 from circuits.modelling.errors import ModelError
-from circuits.modelling.evaluation import MarginResult, evaluate_margin
+from circuits.modelling.evaluation import MarginEvaluator, MarginResult
 from circuits.modelling.model import DEFAULT_POSITION_BOUND, Model
 from circuits.positions import PositionBatch
 from circuits.prices import MAX_DECIMAL_LENGTH, MAX_SCALE, scaled_decimal
 from circuits.public_market import PublicMarket
 from circuits.rows import Scope
 from primitives.assets import Asset
+from primitives.backend import Backend
 from primitives.strict_json import JsonObject
 
 _Market = TypeVar("_Market")
+
+Evaluator: TypeAlias = Callable[[PositionBatch], MarginResult]
 
 DEFAULT_CAP: Final = 1 << 40
 """Whole units of the quote currency."""
@@ -98,11 +101,17 @@ class ModelDefinition(ABC):
         self.build(model, market)
         return model
 
+    def evaluator(
+        self, assets: Iterable[Asset], market: PublicMarket | None, backend: Backend | None = None
+    ) -> Evaluator:
+        """`evaluate` for many batches: what does not depend on positions is made once. Raises `ModelError`."""
+        return MarginEvaluator(self.model(assets, market), backend)
+
     def evaluate(
         self, positions: PositionBatch, assets: Iterable[Asset], market: PublicMarket | None
     ) -> MarginResult:
         """Equity, requirement, sufficiency and worst scenario per account; `sufficient` is what is provable."""
-        return evaluate_margin(self.model(assets, market), positions)
+        return self.evaluator(assets, market)(positions)
 
 
 def decimal_field(fields: JsonObject, name: str, *, decimals: int) -> int:

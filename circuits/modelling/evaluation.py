@@ -1,29 +1,38 @@
-"""Margins of whole books by way of the compiled statement: equity, requirement, and who is short.
+"""Margins of whole books by way of the compiled witness: equity, requirement, and who is short.
 
 The witness takes every gadget at its true value, so the lowered forms of equity and requirement are their exact
-values (`circuits.modelling.numeric` is the definition). This is for the operator; nothing of it is public.
+values (`circuits.modelling.numeric` is the definition). They are computed as further steps of the witness,
+
+    e = max(0, e) - max(0, -e),      e >= 0  exactly if  max(0, -e) = 0,
+
+so that an account costs the steps that its positions reach, and not the width of the book; with the native
+backend, in its kernel. This is for the operator; nothing of it is public.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
-from circuits.evaluate import evaluate_forms
 from circuits.modelling.constraints import BoolArray
 from circuits.modelling.errors import ModelError
-from circuits.modelling.expressions import Values
+from circuits.modelling.expressions import Expression, Values
 from circuits.modelling.model import Model
 from circuits.positions import PositionBatch
-from circuits.rows import Form
+from circuits.statement import WitnessFunction
 from circuits.wide_integers import WideIntegers
+from circuits.witness import Step, StepwiseWitness, positive_part, split
+from primitives.backend import Backend
+
+_LIMB: Final = 64
 
 
 @dataclass(frozen=True)
 class MarginResult:
-    """One entry per account, in value units of the model; nothing of it in the repr.
+    """One entry per account, in units of ``1/scale`` value unit of the model; nothing of it in the repr.
 
     `sufficient` says whether all constraints of the model hold, which for accounts within its bounds is
     whether they can be proven. `worst_scenario` is the name of the scenario with the largest loss (the first of
@@ -34,6 +43,7 @@ class MarginResult:
     requirement: Values = field(repr=False)
     sufficient: BoolArray = field(repr=False)
     worst_scenario: tuple[str | None, ...] = field(repr=False)
+    scale: int = 1
 
     @property
     def shortfall(self) -> Values:
@@ -42,42 +52,84 @@ class MarginResult:
         return result
 
 
+class MarginEvaluator:
+    """Equity, requirement, sufficiency and worst scenario of batches of accounts, for one model.
+
+    Raises `ModelError` if the model has no margin condition, or figures beyond 128 bits.
+    """
+
+    def __init__(self, model: Model, backend: Backend | None = None) -> None:
+        margin = model.margin_condition
+        if margin is None:
+            raise ModelError("the model has no margin condition: see Model.require_margin")
+        self._asset_count = len(model.assets)
+        self._scale = margin.scale
+        self._scenarios = list(margin.scenarios)
+        rows = [row for requirement in model.requirements for row in requirement.rows]
+        self._widths = [0 if r.is_equation else r.width if r.ends_at_width else None for r in rows]
+        figures = [margin.equity, margin.requirement, *margin.scenarios.values()]
+        self._witness = _witness(model, [*figures, *(row.expression for row in rows)], backend)
+
+    def __call__(self, batch: PositionBatch) -> MarginResult:
+        """One entry per account of `batch`."""
+        batch.check_asset_count(self._asset_count)
+        parts = self._witness(batch)
+        losses = [_value(parts, number + 2) for number in range(len(self._scenarios))]
+        worst: Sequence[str | None] = [None] * batch.account_count
+        if losses:
+            worst = [self._scenarios[index] for index in np.argmax(np.stack(losses), axis=0)]
+        sufficient = np.ones(batch.account_count, np.bool_)
+        for number, width in enumerate(self._widths, start=len(losses) + 2):
+            positive, negative = _parts(parts, number)
+            sufficient &= negative.within_widths([0])[:, 0]
+            if width is not None:
+                sufficient &= positive.within_widths([width])[:, 0]
+        return MarginResult(_value(parts, 0), _value(parts, 1), sufficient, tuple(worst), self._scale)
+
+
 def evaluate_margin(model: Model, batch: PositionBatch) -> MarginResult:
     """Equity, requirement, sufficiency and worst scenario of every account of `batch`.
 
-    Raises `ModelError` if the model has no margin condition.
+    Raises `ModelError` as `MarginEvaluator` does.
     """
-    margin = model.margin_condition
-    if margin is None:
-        raise ModelError("the model has no margin condition: see Model.require_margin")
+    return MarginEvaluator(model)(batch)
+
+
+def _witness(model: Model, expressions: Sequence[Expression], backend: Backend | None) -> WitnessFunction:
+    """Of an ``[n, 2 k]`` table: positive and negative part of each of the k `expressions`."""
     compiled = model.compiled()
-    batch.check_asset_count(len(model.assets))
-    auxiliaries = compiled.statement.auxiliary_values(batch)
-    names = list(margin.scenarios)
-    expressions = [margin.equity, margin.requirement, *margin.scenarios.values()]
-    forms = [compiled.lowering.form(expression) for expression in expressions]
-    values = evaluate_forms(forms, batch, auxiliaries)
-    equity, requirement = (_integers(values, column) for column in (0, 1))
-    worst: Sequence[str | None] = [None] * batch.account_count
-    if names:
-        losses = np.stack([_integers(values, column + 2) for column in range(len(names))])
-        worst = [names[index] for index in np.argmax(losses, axis=0)]
-    return MarginResult(equity, requirement, _sufficient(model, batch, auxiliaries), tuple(worst))
+    made = compiled.statement.witness
+    steps: list[Step] = list(made.steps) if isinstance(made, StepwiseWitness) else []
+    first = len(steps)
+    for expression in expressions:
+        form = compiled.lowering.form(expression)
+        steps += [positive_part(form), split(form)]
+    try:
+        witness = StepwiseWitness(steps)
+    except ValueError as error:
+        raise ModelError(f"margins cannot be evaluated: {error}") from error
+    run: WitnessFunction = witness
+    if backend is not None and backend.name == "native":
+        from circuits.native_witness import NativeWitness
+
+        run = NativeWitness(witness)
+    return lambda batch: run(batch).columns(first, len(steps))
 
 
-def _sufficient(model: Model, batch: PositionBatch, auxiliaries: WideIntegers) -> BoolArray:
-    compiled = model.compiled()
-    rows = [row for requirement in model.requirements for row in requirement.rows]
-    forms: list[Form] = [compiled.lowering.form(row.expression) for row in rows]
-    values = evaluate_forms(forms, batch, auxiliaries)
-    result = np.asarray((values.high >= 0).all(axis=1), np.bool_)
-    for column, row in enumerate(rows):
-        if row.is_equation or row.ends_at_width:
-            width = 0 if row.is_equation else row.width
-            if width is not None:
-                result &= values.columns(column, column + 1).within_widths([width])[:, 0]
-    return result
+def _parts(table: WideIntegers, number: int) -> tuple[WideIntegers, WideIntegers]:
+    return table.columns(2 * number, 2 * number + 1), table.columns(2 * number + 1, 2 * number + 2)
 
 
-def _integers(values: WideIntegers, column: int) -> Values:
-    return np.array([line[0] for line in values.columns(column, column + 1).to_ints()], object)
+def _value(table: WideIntegers, number: int) -> Values:
+    """Python integers: a positive or a negative part of every account, the other being zero."""
+    positive, negative = _parts(table, number)
+    value: Values = _integers(positive) - _integers(negative)
+    return value
+
+
+def _integers(column: WideIntegers) -> Values:
+    high, low = column.high[:, 0], column.low[:, 0]
+    values: Values = low.astype(object)
+    if high.any():
+        values += high.astype(object) << _LIMB
+    return values

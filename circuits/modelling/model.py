@@ -36,14 +36,17 @@ class Requirement:
 
 @dataclass(frozen=True, eq=False)
 class Margin:
-    """The margin condition of a model: ``equity >= requirement``, both in value units.
+    """The margin condition of a model: ``equity >= requirement``, both in units of ``1/scale`` value unit.
 
-    `scenarios` are the losses among which the worst is of interest to a reader; empty if there are none.
+    `label` is that of its row. `scenarios` are the losses among which the worst is of interest to a reader; empty
+    if there are none.
     """
 
     equity: Expression
     requirement: Expression
     scenarios: Mapping[str, Expression]
+    label: str
+    scale: int
 
 
 class Model:
@@ -162,7 +165,7 @@ class Model:
         if self.margin_condition is not None:
             raise ModelError("the model has a margin condition already")
         self.require(equity >= requirement, label, scale=scale)
-        self.margin_condition = Margin(equity, requirement, dict(scenarios or {}))
+        self.margin_condition = Margin(equity, requirement, dict(scenarios or {}), label, scale)
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import ceil
 from typing import ClassVar, Final, Self
 
@@ -25,8 +26,7 @@ from circuits.market.risk_array import Greek
 from circuits.market.scenarios import MarketScenario, Move, ScenarioSet, VolatilityMove
 from circuits.market.snapshot import Cash, Contract, Instrument, Option, Settlement
 from circuits.modelling import Expression, Model, ModelError, absolute_value, maximum, positive_part, split
-from circuits.modelling.definition import ModelDefinition, Numbers
-from circuits.modelling.evaluation import MarginResult
+from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers
 from circuits.models.margin_evaluation import evaluate_scenario_margin
 from circuits.models.risk_inputs import (
     RiskInputs,
@@ -42,9 +42,9 @@ from circuits.models.risk_inputs import (
     volatility_change,
     volatility_fields,
 )
-from circuits.positions import PositionBatch
 from circuits.public_market import PublicMarket
 from primitives.assets import MAX_ASSET_ID_BYTES, MAX_ASSETS, Asset
+from primitives.backend import Backend
 from primitives.strict_json import Json, JsonObject
 
 DELTA_SCALE: Final = 12
@@ -158,11 +158,12 @@ class ParadexPortfolioMargin(ModelDefinition):
             scale=denominator,
         )
 
-    def evaluate(
-        self, positions: PositionBatch, assets: Iterable[Asset], market: PublicMarket | None
-    ) -> MarginResult:
-        """In whole value units, the requirement rounded up."""
-        return evaluate_scenario_margin(self.model(assets, market), positions, scale=self.factor.denominator)
+    def evaluator(
+        self, assets: Iterable[Asset], market: PublicMarket | None, backend: Backend | None = None
+    ) -> Evaluator:
+        """In whole value units, the requirement rounded up; in numpy, with any backend."""
+        del backend
+        return partial(evaluate_scenario_margin, self.model(assets, market), scale=self.factor.denominator)
 
     def scenario_set(self, underlyings: Sequence[str]) -> ScenarioSet:
         """The scenarios of all classes, for a book with these underlyings; a class leaves those of others alone."""

@@ -11,7 +11,7 @@ import numpy as np
 from circuits.market.errors import MarketError
 from circuits.modelling import Model, ModelError
 from circuits.modelling.constraints import BoolArray
-from circuits.modelling.definition import ModelDefinition, Numbers, expect_market
+from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers, expect_market
 from circuits.modelling.evaluation import MarginResult
 from circuits.pmrm2.book import Book, amounts_of, make_book, row_cap
 from circuits.pmrm2.evaluate import Amounts, IntegerMargin, evaluate_margin
@@ -24,6 +24,7 @@ from circuits.pricing import PricingError
 from circuits.public_market import PublicMarket
 from circuits.rows import Scope
 from primitives.assets import Asset, AssetList
+from primitives.backend import Backend
 from primitives.strict_json import JsonObject
 
 
@@ -94,12 +95,16 @@ class PortfolioMargin(ModelDefinition):
         book = self.book(assets, market)
         return evaluate_margin(book.figures, amounts_of(positions, assets, book.columns))
 
-    def evaluate(
-        self, positions: PositionBatch, assets: Iterable[Asset], market: PublicMarket | None
-    ) -> MarginResult:
+    def evaluator(
+        self, assets: Iterable[Asset], market: PublicMarket | None, backend: Backend | None = None
+    ) -> Evaluator:
         """Of the stricter margin that the model proves: V, what V must reach, and whether all constraints hold."""
+        del backend
         listed = tuple(assets)
         book = self.book(listed, market)
+        return lambda positions: self._evaluate(positions, listed, book)
+
+    def _evaluate(self, positions: PositionBatch, listed: Sequence[Asset], book: Book) -> MarginResult:
         amounts = amounts_of(positions, listed, book.columns)
         result = evaluate_margin(book.figures, amounts)
         is_initial = MarginKind.INITIAL in self.fields.margins
