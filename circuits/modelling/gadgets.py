@@ -311,7 +311,9 @@ def majorant(
 def extreme(choose: np.ufunc, constant: int | None, values: Sequence[Values]) -> Values:
     """The greatest or least of the operands and the constant, if there is one."""
     result: Values = choose.reduce(list(values))
-    return result if constant is None else choose(result, constant)
+    if constant is not None:
+        result = choose(result.astype(object) if constant.bit_length() > 62 else result, constant)
+    return result
 
 
 def _largest_meaning(count: int, denominator: int, values: Sequence[Values]) -> Values:

@@ -61,7 +61,7 @@ class NarrowNumeric(Numeric):
             )
             size = int(np.abs(values).max(initial=0))
             # Of int64 operands a gadget makes int64; what is larger goes on in Python integers.
-            self._values[leaf] = values if size < _NARROW_LIMIT else values.astype(object)
+            self._values[leaf] = values.astype(np.int64 if size < _NARROW_LIMIT else object, copy=False)
             self._sizes[leaf] = size
         return self._values[leaf]
 

@@ -24,6 +24,7 @@ from circuits.market.snapshot import (
     Option,
     Settlement,
     Source,
+    Spot,
     Underlying,
 )
 from primitives.assets import Asset, AssetList
@@ -185,6 +186,142 @@ PARADEX_BOOK: Final[Book] = {
 }
 
 
+def deribit_pair(name: str, *, is_major: bool = True, chords: int = 0, **changed: Json) -> dict[str, Json]:
+    """Parameters of the published responses: of BTC, or of ETH."""
+    moves: list[Json] = ["-0.66", "-0.33", "0.5", "1", "2", "3", "4", "5"]
+    return {
+        "underlying": name,
+        "price_range": "0.16" if is_major else "0.18",
+        "buckets": 4,
+        "volatility": {
+            "up": "0.5" if is_major else "0.4",
+            "down": "0.25",
+            "minimum_up": "0.5",
+            "short_power": "0.3",
+            "long_power": "0.13",
+            "reference_days": "30",
+            "floor_days": "1",
+        },
+        "extended": {"factor": "1", "dampener": "100000" if is_major else "200000", "moves": moves},
+        "delta_shock": {
+            "threshold": "20000000",
+            "increment": "0.00005" if is_major else "0.000004",
+            "maximum": "0.1",
+            "chords": chords,
+        },
+        "roll": {
+            "minimum_move": "0.01" if is_major else "0.005",
+            "annual_move": "0.075" if is_major else "0.05",
+        },
+        **changed,
+    }
+
+
+def deribit_model(
+    pairs: Sequence[Mapping[str, Json]],
+    *,
+    numeraire: str = "coin",
+    margin: str = "initial",
+    scale: int = 9,
+    **more: Json,
+) -> dict[str, Json]:
+    return {
+        "format": "sealedbook/model/v1",
+        "kind": "deribit-portfolio-margin",
+        "version": 1,
+        "margin": margin,
+        "maintenance_factor": "0.8",
+        "numeraire": numeraire,
+        "pairs": [dict(pair) for pair in pairs],
+        "numbers": {"scale": scale},
+        **more,
+    }
+
+
+INDEX: Final = "65666.19"
+SEGREGATED_ASSETS: Final = (
+    Asset("BTC", 8),
+    Asset("BTC entry", 8),
+    Asset("BTC-PERPETUAL", 0),
+    Asset("BTC-30D", 0),
+    Asset("BTC-30D-80000-C", 1),
+    Asset("BTC-30D-52000-P", 1),
+    Asset("BTC-90D-70000-C", 1),
+)
+
+
+def deribit_segregated_market() -> MarketDocument:
+    """Inverse contracts of 10 USD; ``BTC entry`` is what contracts were bought for, in coin."""
+    inverse = Settlement.INVERSE
+    return snapshot(
+        [underlying("BTC", INDEX, (30, 90))],
+        [
+            Spot("BTC", "BTC"),
+            Spot("BTC entry", "BTC"),
+            contract("BTC-PERPETUAL", "BTC", INDEX, settlement=inverse, multiplier="10"),
+            contract("BTC-30D", "BTC", "66012.5", days=30, settlement=inverse, multiplier="10"),
+            option("BTC-30D-80000-C", "BTC", 30, "call", "80000", "0.6"),
+            option("BTC-30D-52000-P", "BTC", 30, "put", "52000", "0.65"),
+            option("BTC-90D-70000-C", "BTC", 90, "call", "70000", "0.58"),
+        ],
+        scale=9,
+    )
+
+
+SEGREGATED_BOOK: Final[Book] = {
+    "empty": {"BTC": "0"},
+    "holder": {"BTC": "2.5"},
+    "long": {"BTC": "0.75", "BTC entry": "0.31", "BTC-PERPETUAL": "2000"},
+    "strangle": {
+        "BTC": "12",
+        "BTC entry": "1.515",
+        "BTC-30D": "10000",
+        "BTC-30D-80000-C": "-20",
+        "BTC-30D-52000-P": "-20",
+        "BTC-90D-70000-C": "4.5",
+    },
+}
+CROSS_ASSETS: Final = (
+    Asset("USDC", 6),
+    Asset("BTC", 8),
+    Asset("BTC_USDC-PERPETUAL", 4),
+    Asset("BTC_USDC-30D-60000-P", 2),
+    Asset("ETH", 8),
+    Asset("ETH_USDC-PERPETUAL", 3),
+    Asset("ETH_USDC-30D-3600-C", 2),
+)
+
+
+def deribit_cross_market() -> MarketDocument:
+    return snapshot(
+        [underlying("BTC", INDEX, (30,)), underlying("ETH", "3250.4", (30,))],
+        [
+            Cash("USDC", Decimal(1)),
+            Spot("BTC", "BTC"),
+            contract("BTC_USDC-PERPETUAL", "BTC", "65670"),
+            option("BTC_USDC-30D-60000-P", "BTC", 30, "put", "60000", "0.62"),
+            Spot("ETH", "ETH"),
+            contract("ETH_USDC-PERPETUAL", "ETH", "3250.5"),
+            option("ETH_USDC-30D-3600-C", "ETH", 30, "call", "3600", "0.7"),
+        ],
+        scale=9,
+    )
+
+
+CROSS_BOOK: Final[Book] = {
+    "empty": {"USDC": "0"},
+    "lender": {"USDC": "50000", "BTC": "1"},
+    "spread": {
+        "USDC": "-190000",
+        "BTC": "0.5",
+        "BTC_USDC-PERPETUAL": "4",
+        "BTC_USDC-30D-60000-P": "1.5",
+        "ETH_USDC-PERPETUAL": "-1.25",
+    },
+    "hedged": {"USDC": "230000", "ETH": "20", "ETH_USDC-PERPETUAL": "-15", "ETH_USDC-30D-3600-C": "-12.5"},
+}
+
+
 def write_example(
     folder: Path, model: Mapping[str, Json], market: MarketDocument, assets: Sequence[Asset], book: Book
 ) -> None:
@@ -211,6 +348,24 @@ def generate(target: Path = EXAMPLES) -> None:
         paradex_market(),
         PARADEX_ASSETS,
         PARADEX_BOOK,
+    )
+    write_example(
+        target / "deribit-segregated-portfolio-margin",
+        deribit_model([deribit_pair("BTC")]),
+        deribit_segregated_market(),
+        SEGREGATED_ASSETS,
+        SEGREGATED_BOOK,
+    )
+    write_example(
+        target / "deribit-cross-portfolio-margin",
+        deribit_model(
+            [deribit_pair("BTC", chords=2), deribit_pair("ETH", is_major=False, chords=2)],
+            numeraire="quote",
+            sets=[{"pairs": ["BTC", "ETH"], "gain_ratio": "0.6", "gain_cap": "20000000"}],
+        ),
+        deribit_cross_market(),
+        CROSS_ASSETS,
+        CROSS_BOOK,
     )
 
 
