@@ -3,7 +3,7 @@
 The witness takes every gadget at its true value, so the lowered forms of equity and requirement are their exact
 values (`circuits.modelling.numeric` is the definition). They are computed as further steps of the witness,
 
-    e = max(0, e) - max(0, -e),      e >= 0  exactly if  max(0, -e) = 0,
+    e = max(0, e) - max(0, -e),      0 <= e_i < 2^w_i for all i  exactly if  max_i(0, -e_i, e_i - 2^w_i + 1) = 0,
 
 so that an account costs the steps that its positions reach, and not the width of the book; with the native
 backend, in its kernel. This is for the operator; nothing of it is public.
@@ -12,7 +12,7 @@ backend, in its kernel. This is for the operator; nothing of it is public.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -22,12 +22,15 @@ from circuits.modelling.errors import ModelError
 from circuits.modelling.expressions import Expression, Values
 from circuits.modelling.model import Model
 from circuits.positions import PositionBatch
+from circuits.rows import Form
 from circuits.statement import WitnessFunction
 from circuits.wide_integers import WideIntegers
-from circuits.witness import Step, StepwiseWitness, positive_part, split
+from circuits.witness import Maximum, Step, StepwiseWitness, positive_part, split
 from primitives.backend import Backend
 
 _LIMB: Final = 64
+_FORMS_AT_ONCE: Final = 32
+"""Of one step. An account computes the whole step if a position reaches one of its forms."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,8 @@ class MarginEvaluator:
         self._asset_count = len(model.assets)
         self._scale = margin.scale
         self._scenarios = list(margin.scenarios)
-        rows = [row for requirement in model.requirements for row in requirement.rows]
-        self._widths = [0 if r.is_equation else r.width if r.ends_at_width else None for r in rows]
         figures = [margin.equity, margin.requirement, *margin.scenarios.values()]
-        self._witness = _witness(model, [*figures, *(row.expression for row in rows)], backend)
+        self._witness = _witness(model, figures, backend)
 
     def __call__(self, batch: PositionBatch) -> MarginResult:
         """One entry per account of `batch`."""
@@ -78,13 +79,9 @@ class MarginEvaluator:
         worst: Sequence[str | None] = [None] * batch.account_count
         if losses:
             worst = [self._scenarios[index] for index in np.argmax(np.stack(losses), axis=0)]
-        sufficient = np.ones(batch.account_count, np.bool_)
-        for number, width in enumerate(self._widths, start=len(losses) + 2):
-            positive, negative = _parts(parts, number)
-            sufficient &= negative.within_widths([0])[:, 0]
-            if width is not None:
-                sufficient &= positive.within_widths([width])[:, 0]
-        return MarginResult(_value(parts, 0), _value(parts, 1), sufficient, tuple(worst), self._scale)
+        violations = parts.columns(2 * (len(losses) + 2), parts.shape[1])
+        holds = violations.within_widths([0] * violations.shape[1]).all(axis=1)
+        return MarginResult(_value(parts, 0), _value(parts, 1), np.asarray(holds), tuple(worst), self._scale)
 
 
 def evaluate_margin(model: Model, batch: PositionBatch) -> MarginResult:
@@ -95,15 +92,20 @@ def evaluate_margin(model: Model, batch: PositionBatch) -> MarginResult:
     return MarginEvaluator(model)(batch)
 
 
-def _witness(model: Model, expressions: Sequence[Expression], backend: Backend | None) -> WitnessFunction:
-    """Of an ``[n, 2 k]`` table: positive and negative part of each of the k `expressions`."""
+def _witness(model: Model, figures: Sequence[Expression], backend: Backend | None) -> WitnessFunction:
+    """Of a table with the positive and the negative part of each of `figures`, and then what is violated."""
     compiled = model.compiled()
     made = compiled.statement.witness
     steps: list[Step] = list(made.steps) if isinstance(made, StepwiseWitness) else []
     first = len(steps)
-    for expression in expressions:
+    for expression in figures:
         form = compiled.lowering.form(expression)
         steps += [positive_part(form), split(form)]
+    violations = _violations(model)
+    steps += [
+        Maximum(tuple(violations[start : start + _FORMS_AT_ONCE]))
+        for start in range(0, len(violations), _FORMS_AT_ONCE)
+    ]
     try:
         witness = StepwiseWitness(steps)
     except ValueError as error:
@@ -114,6 +116,19 @@ def _witness(model: Model, expressions: Sequence[Expression], backend: Backend |
 
         run = NativeWitness(witness)
     return lambda batch: run(batch).columns(first, len(steps))
+
+
+def _violations(model: Model) -> list[Form]:
+    """Forms that are positive exactly where an account violates a constraint of the model."""
+    lower = model.compiled().lowering.form
+    forms: list[Form] = []
+    for row in (row for requirement in model.requirements for row in requirement.rows):
+        form = lower(row.expression)
+        forms.append(form.negate())
+        width = 0 if row.is_equation else row.width if row.ends_at_width else None
+        if width is not None:
+            forms.append(replace(form, constant=form.constant - (1 << width) + 1))
+    return forms
 
 
 def _parts(table: WideIntegers, number: int) -> tuple[WideIntegers, WideIntegers]:
