@@ -79,14 +79,17 @@ class Generators:
         self._backend = backend
         self._directory = default_cache_directory() if cache_directory is None else cache_directory
         self._memory: dict[bytes, PointVector] = {}
+        self._of_assets: dict[bytes, bytes] = {}
 
     def assets(self, assets: Sequence[Asset]) -> PointVector:
         """G_a for each asset, in order."""
         labels = [asset_label(asset) for asset in assets]
-        key = _labels_digest(labels)
-        if key not in self._memory:
-            self._memory[key] = self._backend.hash_to_curve(labels, HASH_TO_CURVE_DOMAIN)
-        return self._memory[key]
+        missing = [label for label in dict.fromkeys(labels) if label not in self._of_assets]
+        derived = self._backend.hash_to_curve(missing, HASH_TO_CURVE_DOMAIN).to_uncompressed()
+        for place, label in enumerate(missing):
+            start = place * UNCOMPRESSED_POINT_BYTES
+            self._of_assets[label] = derived[start : start + UNCOMPRESSED_POINT_BYTES]
+        return self._backend.points_from_uncompressed(b"".join(self._of_assets[label] for label in labels))
 
     def blinding(self) -> PointVector:
         """H, a vector of length one."""

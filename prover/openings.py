@@ -17,11 +17,13 @@ from prover.errors import VaultError
 from prover.vault import VaultBook
 
 
-def make_opening(vault_book: VaultBook, account_id: str, backend: Backend) -> Opening:
+def make_opening(
+    vault_book: VaultBook, account_id: str, backend: Backend, generators: Generators | None = None
+) -> Opening:
     """The opening of one account; `VaultError` if the book has no such account.
 
     Everything that the holder will check is checked here first, so that a damaged vault is noticed before a
-    holder is alarmed.
+    holder is alarmed. Who makes many openings gives `generators`, which remember what they derived.
     """
     account = canonical_account_id(account_id)
     leaf = vault_book.find_leaf(account)
@@ -37,7 +39,7 @@ def make_opening(vault_book: VaultBook, account_id: str, backend: Backend) -> Op
     positions = tuple(
         Position(assets[int(rows.columns[k])], int(rows.amounts[k])) for k in order if rows.amounts[k]
     )
-    generators = Generators(backend)
+    generators = generators or Generators(backend)
     held = generators.assets([position.asset for position in positions])
     amounts = backend.scalars_from_ints([position.amount for position in positions])
     commitment = backend.multi_scalar_multiply(held.concat(generators.blinding()), amounts.concat(blindings))
@@ -59,8 +61,9 @@ def make_opening(vault_book: VaultBook, account_id: str, backend: Backend) -> Op
 
 def make_all_openings(vault_book: VaultBook, backend: Backend) -> Iterator[Opening]:
     """The openings of every account, in order of ids."""
+    generators = Generators(backend)
     for account, _ in vault_book.accounts():
-        yield make_opening(vault_book, account, backend)
+        yield make_opening(vault_book, account, backend, generators)
 
 
 def _check_against_root(

@@ -12,12 +12,15 @@ from primitives.backends import get_backend
 from sealedbook.options import (
     BackendOption,
     JsonOption,
+    OptionError,
     PassphraseOption,
     VaultOption,
     parse_as_of,
     read_passphrase,
 )
 from sealedbook.output import console, notes, print_json, progress_bar, reported_errors
+
+_UNNAMED = "unnamed issuer"
 
 
 def commit(
@@ -29,8 +32,8 @@ def commit(
         typer.Option("--as-of", metavar="TIME", help="UTC, such as 2026-01-31T00:00:00Z; now if not given."),
     ] = None,
     issuer: Annotated[
-        str, typer.Option("--issuer", help="Issuer name for a vault that this command has to make.")
-    ] = "unnamed issuer",
+        str | None, typer.Option("--issuer", help="Issuer name for a vault that this command has to make.")
+    ] = None,
     minimum_leaves: Annotated[
         int, typer.Option("--minimum-leaves", min=2, max=1 << 30, help="Pad to at least this many leaves.")
     ] = 2,
@@ -53,11 +56,14 @@ def commit(
         source = Book.open(book)
         refuse_nesting(out, vault)
         if Vault.exists(vault):
+            if issuer is not None:
+                raise OptionError(f"--issuer: the vault {vault} is there already, and has its issuer's name")
             keys = Vault.open(vault)
         else:
-            keys = Vault.create(vault, issuer, passphrase)
+            made_for = issuer or _UNNAMED
+            keys = Vault.create(vault, made_for, passphrase)
             notes.print(
-                f"Made a new vault at {escape(str(vault))} for {issuer!r} "
+                f"Made a new vault at {escape(str(vault))} for {escape(repr(made_for))} "
                 "(use `sealedbook init` for a name and a passphrase of your own)."
             )
         with progress_bar() as bars:
