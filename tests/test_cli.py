@@ -561,11 +561,12 @@ def test_control_c_in_a_process(sealed_once: Sealed, tmp_path: Path) -> None:
     ) as process:  # fmt: skip
         writer = open_when_read(pipe, process)
         process.send_signal(signal.SIGINT)
+        # Should the signal come just before the process waits in `read`, the end of the pipe wakes it up.
+        os.close(writer)
         try:
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()
-            os.close(writer)
     assert (process.returncode, out) == (INTERRUPTED, "")
     assert err.startswith("interrupted")
     assert not (tmp_path / "b").exists()
