@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from circuits.integrality import loose_positions
 from circuits.rows import Auxiliary, Form, Row, Scope, Terms
 from circuits.statement import Statement
+from circuits.statement_errors import StatementCode, StatementError
 from circuits.witness import Step, StepwiseWitness
 from primitives.assets import Asset, AssetList
 from primitives.parameters import AMOUNT_LIMIT
@@ -87,7 +88,11 @@ class StatementBuilder:
             label = f"{self.assets[asset].id} bounded"
             self.add_row(label, {asset: 1}, constant=AMOUNT_LIMIT, width=BOUNDED_WIDTH)
             self._bounded.add(asset)
-        witness = StepwiseWitness(self._steps) if self._steps else None
+        try:
+            witness = StepwiseWitness(self._steps) if self._steps else None
+        except ValueError as error:
+            # Coefficients come from public documents: too large ones are a fault of theirs, not of the program.
+            raise StatementError(StatementCode.WITNESS, str(error)) from error
         rows, auxiliaries = tuple(self._rows), tuple(self._auxiliaries)
         return Statement(self.assets.assets, rows, auxiliaries, witness, self.scope)
 

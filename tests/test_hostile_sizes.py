@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
 
 import pytest
 
-from primitives.assets import Asset
+from circuits.builder import StatementBuilder
+from circuits.claim_statement import ClaimDocumentError, compile_claim
+from circuits.rows import Form, Scope
+from circuits.statement_errors import StatementError
+from circuits.witness import positive_part
+from primitives.assets import Asset, parse_assets_json
 from primitives.attestation import LEAVES_NAME, Attestation, BundleFile, SealedBook
 from primitives.sum_tree import SumNode
+
+EXAMPLE: Final = Path(__file__).parents[1] / "examples/models/deribit-cross-portfolio-margin"
 
 
 class CountedFiles(tuple[BundleFile, ...]):
@@ -39,3 +49,23 @@ def test_files_are_found_without_a_search_for_each() -> None:
     assert CountedFiles.passes == 1
     with pytest.raises(KeyError):
         attestation.file("proofs")
+
+
+def test_auxiliary_values_beyond_128_bits_are_a_fault_of_the_model() -> None:
+    builder = StatementBuilder((Asset("BTC", 8),), Scope.BOOK)
+    builder.add_auxiliary("large", 100, positive_part(Form(((0, 1 << 64),))))
+    with pytest.raises(StatementError, match="witness: step 0 could leave the range of 128-bit integers"):
+        builder.build()
+
+
+def test_prices_beyond_what_a_statement_can_count_are_refused() -> None:
+    """An index price of 10^12 in a market of options: a refusal, as of any document that makes no statement."""
+    assets, model, market = (
+        (EXAMPLE / f"{name}.json").read_bytes() for name in ("assets", "model", "market")
+    )
+    listed = parse_assets_json(assets).assets
+    compile_claim(model, market, listed)
+    document = json.loads(market)
+    document["underlyings"][1]["index"] = "1000000000000"
+    with pytest.raises(ClaimDocumentError, match="could leave the range of 128-bit integers"):
+        compile_claim(model, json.dumps(document).encode(), listed)
