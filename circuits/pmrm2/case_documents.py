@@ -8,7 +8,7 @@ has more than `MAX_DECIMALS` is rounded to the nearest base unit, ties to even, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -23,7 +23,7 @@ from circuits.market.snapshot import (
     Underlying,
 )
 from circuits.market.snapshot import Option as ListedOption
-from circuits.model_document import MODEL_FORMAT
+from circuits.model_document import MODEL_FORMAT, read_definition
 from circuits.modelling.definition import Numbers
 from circuits.pmrm2.case_file import Case
 from circuits.pmrm2.inputs import Market, Option
@@ -32,12 +32,14 @@ from circuits.pmrm2.market_document import (
     Confidences,
     ExpiryConfidences,
     Pmrm2Market,
+    parse_pmrm2_market,
     shortest_decimal,
 )
 from circuits.pmrm2.model import PortfolioMargin
 from circuits.pmrm2.model_document import DEFAULT_NUMBERS, CollateralTerms, ModelFields, model_to_json
 from circuits.pmrm2.parameters import MarginInputError
 from circuits.pmrm2.rows import MarginKind, PerpHolding
+from circuits.positions import PositionBatch
 from primitives.assets import Asset, AssetListError
 from primitives.strict_json import Json, canonical_json
 
@@ -61,8 +63,26 @@ class CaseDocuments:
     assets: tuple[Asset, ...]
     model: bytes
     market: bytes
-    positions: Mapping[str, int]
+    positions: Mapping[str, int] = field(repr=False)
     rounded: tuple[str, ...]
+
+    def definition(self) -> PortfolioMargin:
+        """The model, read from its document."""
+        definition = read_definition(self.model)
+        if not isinstance(definition, PortfolioMargin):
+            raise TypeError("the model document is of another kind")
+        return definition
+
+    def public_market(self) -> Pmrm2Market:
+        """The market, read from its document."""
+        return parse_pmrm2_market(self.market)
+
+    def batch(self, accounts: Iterable[Mapping[str, int]]) -> PositionBatch:
+        """Accounts that hold `accounts` of these assets, asset id to base units."""
+        places = {asset.id: place for place, asset in enumerate(self.assets)}
+        return PositionBatch.from_mappings(
+            [{places[name]: amount for name, amount in account.items()} for account in accounts]
+        )
 
 
 def case_documents(
