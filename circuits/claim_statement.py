@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from circuits.model_document import compile_model
-from circuits.public_market import parse_public_market
+from circuits.model_document import compile_model, find_definition
+from circuits.modelling.definition import ModelDefinition
+from circuits.public_market import PublicMarket, parse_public_market
 from circuits.rows import Scope
 from circuits.statement import Statement
 from primitives.assets import Asset
@@ -33,14 +34,27 @@ def compile_claim(
     `scope` says whether it must hold for every account of a book (zero accounts included) or for one alone.
     Raises `ClaimDocumentError`.
     """
-    public_market = None
-    if market is not None:
-        try:
-            public_market = parse_public_market(market)
-        except JsonError as error:
-            raise ClaimDocumentError(MARKET_ROLE, str(error)) from error
+    public_market = read_market(market)
     try:
         return compile_model(model, assets, public_market, scope=scope)
+    except JsonError as error:
+        raise ClaimDocumentError(MODEL_ROLE, str(error)) from error
+
+
+def read_market(market: bytes | None) -> PublicMarket | None:
+    """The public market of a claim, if it has one. Raises `ClaimDocumentError`."""
+    if market is None:
+        return None
+    try:
+        return parse_public_market(market)
+    except JsonError as error:
+        raise ClaimDocumentError(MARKET_ROLE, str(error)) from error
+
+
+def find_margin_model(model: bytes) -> ModelDefinition | None:
+    """The margin model that a document defines, None if its kind is a simple one. Raises `ClaimDocumentError`."""
+    try:
+        return find_definition(model)
     except JsonError as error:
         raise ClaimDocumentError(MODEL_ROLE, str(error)) from error
 

@@ -55,14 +55,20 @@ def compile_model(
         raise JsonError("$", f"no valid statement comes of this model: {error}") from error
 
 
-def read_definition(document: bytes | Json) -> ModelDefinition:
-    """The margin model of a document; `JsonError` for other kinds and for what is at fault in it."""
+def find_definition(document: bytes | Json) -> ModelDefinition | None:
+    """The margin model of a document, None if its kind is a simple one; `JsonError` for what is at fault in it."""
     value = parse_json(document) if isinstance(document, bytes) else document
     fields = JsonObject(value)
     fields.constant("format", MODEL_FORMAT)
-    definition = _margin_model(fields)
+    return _margin_model(fields)
+
+
+def read_definition(document: bytes | Json) -> ModelDefinition:
+    """The margin model of a document; `JsonError` for other kinds and for what is at fault in it."""
+    value = parse_json(document) if isinstance(document, bytes) else document
+    definition = find_definition(value)
     if definition is None:
-        raise fields.fail("kind", f"is not one of {', '.join(MODEL_DEFINITIONS)}")
+        raise JsonObject(value).fail("kind", f"is not one of {', '.join(MODEL_DEFINITIONS)}")
     return definition
 
 

@@ -24,7 +24,7 @@ def account_facts(statement: Statement) -> list[str]:
         if is_range_of_one_position(row)
         else f"meets {row.label!r}{_counting(row, statement)}"
         for row in statement.rows
-        if not _is_mere_bound(row)
+        if not is_mere_bound(row)
     ]
 
 
@@ -34,7 +34,8 @@ def used_assets(statement: Statement) -> tuple[Asset, ...]:
     return tuple(statement.assets[asset] for asset in used)
 
 
-def _is_mere_bound(row: Row) -> bool:
+def is_mere_bound(row: Row) -> bool:
+    """Whether the row only says that a position is an integer within ``+-2^63``."""
     return is_range_of_one_position(row) and position_interval(row) == (-AMOUNT_LIMIT, AMOUNT_LIMIT - 1)
 
 

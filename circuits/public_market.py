@@ -31,3 +31,12 @@ def parse_public_market(data: bytes) -> PublicMarket:
     if name not in _PARSERS:
         raise fields.fail("format", f"{name!r} is not one of {', '.join(_PARSERS)}")
     return _PARSERS[name](data)
+
+
+def quote_of(market: PublicMarket) -> str:
+    """The currency that the market's prices are in."""
+    if isinstance(market, PriceDocument):
+        return market.prices.quote
+    if isinstance(market, SourceMarket):
+        return market.quote
+    return market.snapshot.quote

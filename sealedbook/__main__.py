@@ -17,6 +17,8 @@ from sealedbook.commands import (
     import_command,
     init_command,
     inspect_command,
+    margin_command,
+    model_command,
     open_command,
     prove_command,
     solvency_command,
@@ -46,6 +48,8 @@ app.command("verify")(verify_command.verify)
 app.command("certify")(certify_command.certify)
 app.command("verify-certificate")(verify_certificate_command.verify_certificate)
 app.command("inspect")(inspect_command.inspect)
+app.add_typer(model_command.app, name="model")
+app.add_typer(margin_command.app, name="margin")
 app.command("demo")(demo_command.demo)
 
 

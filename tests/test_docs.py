@@ -312,8 +312,11 @@ def _options() -> set[str]:
     from typer.main import get_command
 
     found = {"--help", "--version"}
-    for command in get_command(app).commands.values():  # type: ignore[attr-defined]
+    waiting = [get_command(app)]
+    while waiting:
+        command = waiting.pop()
         found |= {option for parameter in command.params for option in parameter.opts}
+        waiting += getattr(command, "commands", {}).values()
     return found
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from circuits.modelling.lowering import Compiled
 from circuits.modelling.model import Model
+from circuits.plain_words import is_mere_bound
+from circuits.statement import Statement
 
 MICROSECONDS_PER_BIT: Final = 0.055
 """Proving time per bit and core, as measured with the native backend (docs/architecture.md)."""
@@ -39,6 +41,9 @@ class Explanation:
     """Bits of the largest coefficient of a position."""
     groups: tuple[Group, ...]
 
+    head_lines: ClassVar[int] = 3
+    """How many of `lines` are about the whole."""
+
     @property
     def microseconds(self) -> float:
         """Estimated proving time of one account on one core."""
@@ -66,19 +71,31 @@ class Explanation:
 def explain(model: Model) -> Explanation:
     """Compile `model` if it is not, and say what came of it."""
     compiled = model.compiled()
-    statement = compiled.statement
+    integrality_rows = sum(origin.is_integrality for origin in compiled.origins)
+    return _explanation(compiled.statement, _groups(compiled), integrality_rows)
+
+
+def explain_statement(statement: Statement) -> Explanation:
+    """The same of a statement whose origin is not known: every row and variable is a group of its own."""
+    widths = {auxiliary.label: (0, 1, auxiliary.width) for auxiliary in statement.auxiliaries}
+    widths |= {row.label: (1, 0, row.width) for row in statement.rows}
+    groups = tuple(Group(label, *counts) for label, counts in widths.items())
+    return _explanation(statement, groups, sum(map(is_mere_bound, statement.rows)))
+
+
+def _explanation(statement: Statement, groups: tuple[Group, ...], integrality_rows: int) -> Explanation:
     coefficients = (abs(c) for row in statement.rows for _, c in row.positions)
     return Explanation(
         assets=len(statement.assets),
         rows=len(statement.rows),
         auxiliaries=len(statement.auxiliaries),
         booleans=sum(auxiliary.width == 1 for auxiliary in statement.auxiliaries),
-        integrality_rows=sum(origin.is_integrality for origin in compiled.origins),
+        integrality_rows=integrality_rows,
         bits=statement.bit_count,
         padded_bits=statement.padded_bits,
         widest=max(statement.widths),
         coefficient_bits=max(coefficients, default=0).bit_length(),
-        groups=_groups(compiled),
+        groups=groups,
     )
 
 
