@@ -9,6 +9,8 @@ from typing import Final
 from circuits.modelling.definition import ModelDefinition
 from circuits.models.cross_collateral import CrossCollateral
 from circuits.models.deribit_portfolio_margin import DeribitPortfolioMargin
+from circuits.models.hyperliquid_perpetuals import HyperliquidPerpetuals
+from circuits.models.linear_perpetuals import LinearPerpetuals
 from circuits.models.paradex_portfolio_margin import ParadexPortfolioMargin
 from circuits.models.spot import Spot
 from circuits.pmrm2.model import PortfolioMargin
@@ -19,6 +21,8 @@ MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType
         for definition in (
             CrossCollateral,
             DeribitPortfolioMargin,
+            HyperliquidPerpetuals,
+            LinearPerpetuals,
             ParadexPortfolioMargin,
             PortfolioMargin,
             Spot,
