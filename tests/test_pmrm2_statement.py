@@ -70,7 +70,7 @@ def test_the_boundary_of_every_vector(name: str, kinds: tuple[MarginKind, ...]) 
 @pytest.mark.parametrize("name", NAMES)
 def test_random_accounts_at_and_off_the_boundary(name: str) -> None:
     made = prepared(name)
-    accounts = random_accounts(made, name, 8, largest=10**5)
+    accounts = random_accounts(made, name, 8, largest=10**3)
     at = made.at_zero(accounts)
     everything = [*accounts, *at, *poorer(at), *poorer(at, -1)]
     expected = made.sufficient(everything)
