@@ -6,15 +6,12 @@ W bits, all of them random), beside the targets.
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.commit import one_thread, random_points, random_scalars
-from bench.figures import Figure, print_figures
+from bench.figures import Figure, median_cpu_seconds, print_figures
 from bench.synthetic import random_rows
 from circuits.positions import PositionBatch
 from primitives.argument_parameters import ArgumentShape, batch_profile
@@ -59,16 +56,6 @@ def _random_bits(shape: ArgumentShape) -> PackedBits:
     return np.random.default_rng(1).integers(0, 256, (shape.accounts, shape.bits // 8), np.uint8)
 
 
-def _median_cpu_seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Processor time, which other programs on the machine disturb less than the clock on the wall."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return statistics.median(times)
-
-
 def _per_bit(seconds: float, shape: ArgumentShape) -> float:
     return seconds / (shape.accounts * shape.bits) * 1e6
 
@@ -84,7 +71,7 @@ def _row_commitment_figures(
         key.commit(bits, shape, blindings)
         first = time.process_time() - start
         key.commit(bits, shape, blindings)
-        seconds = _median_cpu_seconds(lambda: key.commit(bits, shape, blindings), 3)
+        seconds = median_cpu_seconds(lambda: key.commit(bits, shape, blindings), 3)
     note = f"R = {shape.columns:,}, {shape.row_count:,} rows"
     return [
         Figure(f"row commitments, {label}", _per_bit(seconds, shape), "us/bit", _ROWS_TARGET, note=note),
@@ -132,8 +119,8 @@ def _position_figures(backend: Backend, accounts: int) -> list[Figure]:
     weights, coefficients = random_scalars(backend, accounts), random_scalars(backend, _ASSETS)
     kernels = get_kernels(backend)
     with one_thread():
-        summed = _median_cpu_seconds(lambda: kernels.sum_positions(positions, weights, _ASSETS))
-        evaluated = _median_cpu_seconds(
+        summed = median_cpu_seconds(lambda: kernels.sum_positions(positions, weights, _ASSETS))
+        evaluated = median_cpu_seconds(
             lambda: kernels.evaluate_positions(positions, coefficients, GROUP_ORDER - 1)
         )
     entries = len(positions.amounts)

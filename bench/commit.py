@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.figures import Figure, median_seconds, peak_megabytes, print_figures, run_child
+from bench.figures import Figure, median_cpu_seconds, median_seconds, peak_megabytes, print_figures, run_child
 from bench.synthetic import random_rows, write_synthetic_book
 from native import _kernels
 from primitives.assets import AssetList
@@ -65,7 +65,7 @@ def _commit_seconds(backend: Backend, accounts: int, assets: int, bits: int, rep
     key = backend.commitment_key(generators.assets(listed.assets), generators.blinding(), accounts)
     blindings = random_scalars(backend, accounts)
     with one_thread():
-        return median_seconds(lambda: key.commit(offsets, columns, amounts, blindings), repeats)
+        return median_cpu_seconds(lambda: key.commit(offsets, columns, amounts, blindings), repeats)
 
 
 def _tree_figure(backend: Backend, leaves: int) -> Figure:
@@ -79,7 +79,7 @@ def _tree_figure(backend: Backend, leaves: int) -> Figure:
             hashes, sums = backend.sum_tree_level(hashes, sums)
 
     with one_thread():
-        seconds = median_seconds(build)
+        seconds = median_cpu_seconds(build)
     return Figure("sum tree", seconds / leaves * 1e6, "us/leaf", 3.0, note=f"one thread, {leaves:,} leaves")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.commit import one_thread, random_scalars
-from bench.figures import Figure, median_seconds, peak_megabytes, print_figures, run_child
+from bench.figures import Figure, median_cpu_seconds, median_seconds, peak_megabytes, print_figures, run_child
 from bench.synthetic import random_rows, write_synthetic_book
 from circuits.assignment import RowAssigner
 from circuits.positions import PositionBatch
@@ -26,6 +26,7 @@ from primitives.argument_parameters import ArgumentShape, batch_profile, certifi
 from primitives.assets import Asset
 from primitives.backend import Backend, PointVector, ScalarVector
 from primitives.backends import get_backend
+from primitives.claims import BatchPlan
 from primitives.generators import Generators
 from primitives.kernel_choice import get_kernels
 from primitives.kernels import AccountSumcheck, ArgumentKernels, PackedBits, RowCommitmentKey, SparsePositions
@@ -48,8 +49,7 @@ _MEMORY_TARGET = 4000.0
 def run(*, as_json: bool, quick: bool) -> None:
     """All figures of proving."""
     native, reference = get_backend("native"), get_backend("reference")
-    figures = [*_batch_figures(native, 1 << 9 if quick else 1 << 13, rows=1)]
-    figures += _batch_figures(native, 1 << 7 if quick else 1 << 13, rows=33)
+    figures = [figure for rows in (1, 33) for figure in _batch_figures(native, rows, quick=quick)]
     figures += _certificate_figures(native, "native", prove_target=15.0, verify_target=10.0)
     if not quick:
         figures += _certificate_figures(reference, "reference", prove_target=None, verify_target=3000.0)
@@ -108,9 +108,9 @@ class TimedKernels:
         return _TimedKey(self, key)
 
     def account_sumcheck(self, bits: PackedBits, shape: ArgumentShape, tau: Sequence[int]) -> AccountSumcheck:
-        begin = time.perf_counter()
+        begin = time.process_time()
         inner = self._kernels.account_sumcheck(bits, shape, tau)
-        self.seconds["account sumcheck"] += time.perf_counter() - begin
+        self.seconds["account sumcheck"] += time.process_time() - begin
         return _TimedSumcheck(self, inner)
 
     def sum_positions(self, positions: SparsePositions, weights: ScalarVector, assets: int) -> ScalarVector:
@@ -122,9 +122,9 @@ class TimedKernels:
         return self._kernels.evaluate_positions(positions, coefficients, constant)
 
     def multi_scalar_multiply(self, points: PointVector, scalars: ScalarVector) -> PointVector:
-        start = time.perf_counter()
+        start = time.process_time()
         total = self._kernels.multi_scalar_multiply(points, scalars)
-        self.seconds["multi-scalar multiplications"] += time.perf_counter() - start
+        self.seconds["multi-scalar multiplications"] += time.process_time() - start
         return total
 
 
@@ -133,9 +133,9 @@ class _TimedKey:
         self._owner, self._key = owner, key
 
     def commit(self, bits: PackedBits, shape: ArgumentShape, blindings: ScalarVector) -> PointVector:
-        start = time.perf_counter()
+        start = time.process_time()
         points = self._key.commit(bits, shape, blindings)
-        self._owner.seconds["row commitments"] += time.perf_counter() - start
+        self._owner.seconds["row commitments"] += time.process_time() - start
         return points
 
 
@@ -144,41 +144,46 @@ class _TimedSumcheck:
         self._owner, self._inner = owner, inner
 
     def round_coefficients(self) -> tuple[int, int]:
-        start = time.perf_counter()
+        start = time.process_time()
         coefficients = self._inner.round_coefficients()
-        self._owner.seconds["account sumcheck"] += time.perf_counter() - start
+        self._owner.seconds["account sumcheck"] += time.process_time() - start
         return coefficients
 
     def bind(self, challenge: int) -> None:
-        start = time.perf_counter()
+        start = time.process_time()
         self._inner.bind(challenge)
-        self._owner.seconds["account sumcheck"] += time.perf_counter() - start
+        self._owner.seconds["account sumcheck"] += time.process_time() - start
 
     def table(self) -> ScalarVector:
-        start = time.perf_counter()
+        start = time.process_time()
         table = self._inner.table()
-        self._owner.seconds["account sumcheck"] += time.perf_counter() - start
+        self._owner.seconds["account sumcheck"] += time.process_time() - start
         return table
 
 
 def _prove_seconds(backend: Backend, batch: Batch, repeats: int = 3) -> tuple[float, dict[str, float]]:
-    """Median seconds for one proof on one thread, and where they go."""
+    """Processor seconds for one proof on one thread, and where they go."""
     timed = TimedKernels(get_kernels(backend))
     prover = ArgumentProver(backend, timed, Generators(backend))
     with one_thread():
         prover.prove(batch.instance, batch.witness)
         timed.seconds = dict.fromkeys(timed.seconds, 0.0)
-        total = median_seconds(lambda: prover.prove(batch.instance, batch.witness), repeats)
+        start = time.process_time()
+        for _ in range(repeats):
+            prover.prove(batch.instance, batch.witness)
+        total = (time.process_time() - start) / repeats
     return total, {part: seconds / repeats for part, seconds in timed.seconds.items()}
 
 
-def _batch_figures(backend: Backend, accounts: int, rows: int) -> list[Figure]:
+def _batch_figures(backend: Backend, rows: int, *, quick: bool) -> list[Figure]:
+    """A batch as large as those of a big book."""
     statement = sample_statement(rows)
+    accounts = BatchPlan.for_statement(statement, 1 << 20).size >> (6 if quick else 0)
     batch = Batch(backend, statement, accounts, batch_profile(statement, accounts))
     total, parts = _prove_seconds(backend, batch)
     label = f"{accounts:,} accounts x {rows} row(s) of {_WIDTH} bits"
     with one_thread():
-        assign = median_seconds(lambda: batch.assigner.assign(batch.positions), 3)
+        assign = median_cpu_seconds(lambda: batch.assigner.assign(batch.positions), 3)
     rest = total - sum(parts.values())
     return [
         Figure(
