@@ -6,6 +6,7 @@ W bits, all of them random), beside the targets.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
