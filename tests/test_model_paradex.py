@@ -350,7 +350,10 @@ def test_documents_that_are_refused() -> None:
         EXAMPLE, lambda d: d["classes"][1].update(underlyings=["BTC"]), "$.classes", "listed twice"
     )
     refuse_document(
-        EXAMPLE, lambda d: d["classes"][1].update(underlyings=[""]), "$.classes[1].underlyings[0]", "expected an id"
+        EXAMPLE,
+        lambda d: d["classes"][1].update(underlyings=[""]),
+        "$.classes[1].underlyings[0]",
+        "expected an id",
     )
     refuse_document(EXAMPLE, lambda d: d.update(other="1"), "$", "unknown field 'other'")
 

@@ -10,7 +10,12 @@ from vectors.generate_scenario_examples import generate
 
 from circuits.model_document import compile_model
 
-KINDS = ["paradex-portfolio-margin", "deribit-segregated-portfolio-margin", "deribit-cross-portfolio-margin"]
+KINDS = [
+    "paradex-portfolio-margin",
+    "deribit-segregated-portfolio-margin",
+    "deribit-cross-portfolio-margin",
+    "span",
+]
 
 
 def test_examples_are_what_the_generator_writes(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from typing import Final
 from circuits.modelling.definition import ModelDefinition
 from circuits.models.cross_collateral import CrossCollateral
 from circuits.models.deribit_portfolio_margin import DeribitPortfolioMargin
+from circuits.models.derive_standard_margin import DeriveStandardMargin
 from circuits.models.hyperliquid_perpetuals import HyperliquidPerpetuals
 from circuits.models.linear_perpetuals import LinearPerpetuals
 from circuits.models.paradex_portfolio_margin import ParadexPortfolioMargin
+from circuits.models.span import Span
 from circuits.models.spot import Spot
 from circuits.pmrm2.model import PortfolioMargin
 
@@ -21,10 +23,12 @@ MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType
         for definition in (
             CrossCollateral,
             DeribitPortfolioMargin,
+            DeriveStandardMargin,
             HyperliquidPerpetuals,
             LinearPerpetuals,
             ParadexPortfolioMargin,
             PortfolioMargin,
+            Span,
             Spot,
         )
     }

@@ -54,7 +54,8 @@ from primitives.assets import MAX_ASSETS, Asset
 from primitives.backend import Backend
 from primitives.strict_json import JsonObject
 
-DELTA_SCALE: Final = 12
+DELTA_SCALE: Final = 10
+"""Of deltas in the risk array, per contract and times its multiplier, which may be 1,000."""
 SLOPE_SCALE: Final = 10_000
 """Slopes of chords are rounded up to a multiple of ``1 / SLOPE_SCALE``."""
 
@@ -154,6 +155,7 @@ class DeribitPortfolioMargin(ModelDefinition):
         return self.factor.denominator * (SLOPE_SCALE if has_chords else 1)
 
     def scenario_set(self, underlyings: Sequence[str]) -> ScenarioSet:
+        """The scenarios of a book with these underlyings; those of a pair leave the others alone."""
         known = [pair.underlying for pair in self.pairs]
         for underlying in underlyings:
             if underlying not in known:

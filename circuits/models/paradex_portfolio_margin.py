@@ -47,8 +47,8 @@ from primitives.assets import MAX_ASSET_ID_BYTES, MAX_ASSETS, Asset
 from primitives.backend import Backend
 from primitives.strict_json import Json, JsonObject
 
-DELTA_SCALE: Final = 12
-"""Deltas are published in 10^-12 per base unit, finer than what is made of them."""
+DELTA_SCALE: Final = 10
+"""Of deltas in the risk array, finer than what is made of them."""
 MAX_CLASSES: Final = 64
 MAX_CLASS_SCENARIOS: Final = 256
 _MAX_RATE: Final = 10

@@ -322,6 +322,79 @@ CROSS_BOOK: Final[Book] = {
 }
 
 
+def span_commodity(name: str, **changed: Json) -> dict[str, Json]:
+    """An index future of 50 times the index."""
+    return {
+        "underlying": name,
+        "unit": "50",
+        "scan_range": "300",
+        "volatility_range": "0.06",
+        "look_ahead_days": "1",
+        "extreme_multiple": "2",
+        "extreme_fraction": "0.35",
+        "spread_charge": "900",
+        "short_option_minimum": "500",
+        **changed,
+    }
+
+
+def span_model(
+    commodities: Sequence[Mapping[str, Json]], *, excess: str = "counts", **more: Json
+) -> dict[str, Json]:
+    return {
+        "format": "sealedbook/model/v1",
+        "kind": "span",
+        "version": 1,
+        "commodities": [dict(commodity) for commodity in commodities],
+        "excess_option_value": excess,
+        **more,
+    }
+
+
+SPAN_ASSETS: Final = (
+    Asset("USD", 2),
+    Asset("variation", 2),
+    Asset("IDX-SEP", 0),
+    Asset("IDX-DEC", 0),
+    Asset("IDX-SEP-5300-C", 0),
+    Asset("IDX-SEP-4600-P", 0),
+    Asset("OIL-OCT", 0),
+    Asset("OIL-NOV", 0),
+)
+
+
+def span_market() -> MarketDocument:
+    """``variation`` is what futures were bought for, or was paid for them since."""
+    return snapshot(
+        [underlying("IDX", "5000", (60, 150)), underlying("OIL", "72", (75, 105))],
+        [
+            Cash("USD", Decimal(1)),
+            Cash("variation", Decimal(1)),
+            contract("IDX-SEP", "IDX", "5000", days=60, multiplier="50"),
+            contract("IDX-DEC", "IDX", "5000", days=150, multiplier="50"),
+            option("IDX-SEP-5300-C", "IDX", 60, "call", "5300", "0.16", multiplier="50"),
+            option("IDX-SEP-4600-P", "IDX", 60, "put", "4600", "0.21", multiplier="50"),
+            contract("OIL-OCT", "OIL", "72.15", days=75, multiplier="1000"),
+            contract("OIL-NOV", "OIL", "71.8", days=105, multiplier="1000"),
+        ],
+        scale=2,
+    )
+
+
+SPAN_BOOK: Final[Book] = {
+    "empty": {"USD": "0"},
+    "writer": {
+        "USD": "89500",
+        "variation": "-500000",
+        "IDX-SEP": "10",
+        "IDX-DEC": "-8",
+        "IDX-SEP-5300-C": "-12",
+    },
+    "buyer": {"USD": "200", "IDX-SEP-4600-P": "3"},
+    "calendar": {"USD": "2500", "variation": "-700", "OIL-OCT": "2", "OIL-NOV": "-2"},
+}
+
+
 def write_example(
     folder: Path, model: Mapping[str, Json], market: MarketDocument, assets: Sequence[Asset], book: Book
 ) -> None:
@@ -366,6 +439,17 @@ def generate(target: Path = EXAMPLES) -> None:
         deribit_cross_market(),
         CROSS_ASSETS,
         CROSS_BOOK,
+    )
+    oil = span_commodity(
+        "OIL",
+        unit="1000",
+        scan_range="5.1",
+        volatility_range="0.05",
+        spread_charge="650",
+        short_option_minimum="100",
+    )
+    write_example(
+        target / "span", span_model([span_commodity("IDX"), oil]), span_market(), SPAN_ASSETS, SPAN_BOOK
     )
 
 
