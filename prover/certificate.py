@@ -25,6 +25,7 @@ from primitives.kernel_choice import get_kernels
 from primitives.opening import Opening
 from prover.argument import ArgumentProver, ArgumentWitness, ProofRandomness
 from prover.errors import ProverError
+from prover.failure_terms import FailureExplainer
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,20 @@ def _witness(
     try:
         bits = assign_bits(statement, positions)
     except NotSatisfiedError as error:
-        shortfall = _shortfall(statement, error.violations[0], model, market)
+        shortfall = _shortfall(statement, positions, error.violations[0], model, market)
         raise CertificateRefusedError(shortfall) from None
     return ArgumentWitness(positions, bits, backend.scalars_from_ints([opening.blinding]))
 
 
-def _shortfall(statement: Statement, violation: Violation, model: bytes, market: bytes | None) -> Shortfall:
+def _shortfall(
+    statement: Statement, positions: PositionBatch, violation: Violation, model: bytes, market: bytes | None
+) -> Shortfall:
     amount = violation.shortfall or violation.excess
-    text = _in_units(statement, violation.label, amount, model, market)
+    terms = FailureExplainer(model, market, statement).explain(violation, positions)
+    if terms is None:
+        text = _in_units(statement, violation.label, amount, model, market)
+    else:
+        text = f"{terms.amount}; {terms.detail}" if terms.detail else terms.amount
     return Shortfall(violation.label, amount, text, is_excess=violation.shortfall == 0)
 
 

@@ -49,6 +49,7 @@ from primitives.strict_json import JsonError
 from prover.argument import ArgumentProver, ArgumentWitness
 from prover.bundle import describe_file, is_bundle, write_attestation
 from prover.errors import ProverError, PublicationError
+from prover.failure_terms import FailureExplainer, FailureTerms
 from prover.issuer import Issuer
 from prover.progress import Progress, no_progress
 from prover.publication import publish_folder
@@ -69,9 +70,13 @@ class Failure:
     row: str = field(repr=False)
     value: int = field(repr=False)
     shortfall: int = field(repr=False)
+    terms: FailureTerms | None = field(default=None, repr=False)
+    """The same in the terms of a margin model: units of the quote currency, equity, requirement."""
 
     def describe(self) -> str:
         """One line: which account, which row, how short."""
+        if self.terms is not None:
+            return f"account {self.account!r}: {self.row}: {self.terms.describe()}"
         short = f"short by {self.shortfall:,}" if self.shortfall else "above its bound"
         return f"account {self.account!r}: {self.row}: {self.value:,} ({short})"
 
@@ -185,7 +190,7 @@ def _prove_alone(
     )
     assigner = RowAssigner(statement, backend)
     job = _Job(book, statement, plan, plan.shape(statement), context, backend, assigner)
-    _check_every_account(job, progress)
+    _check_every_account(job, FailureExplainer(model, market, statement), progress)
     claim = AccountsClaim(
         name=name,
         model=document_name(attestation, MODEL_NAME, model, name),
@@ -215,20 +220,25 @@ def read_attestation(bundle: Path, book: SealedBook, issuer: Issuer) -> Attestat
     return attestation
 
 
-def _check_every_account(job: _Job, progress: Progress) -> None:
+def _check_every_account(job: _Job, explainer: FailureExplainer, progress: Progress) -> None:
     """Evaluate the statement for all leaves; `StatementFailsError` names who fails."""
     failures: list[Failure] = []
     count = 0
     leaves = job.plan.leaf_count
     step = min(_EVALUATED_AT_ONCE, job.plan.size)
     for start in range(0, leaves, step):
+        positions = job.positions(start, start + step)
         try:
-            job.assigner.assign(job.positions(start, start + step))
+            job.assigner.assign(positions)
         except NotSatisfiedError as error:
             count += len(error.violations)
             for violation in error.violations[: LISTED_FAILURES - len(failures)]:
                 account = job.book.account_at(start + violation.account) or "(padding)"
-                failures.append(Failure(account, violation.label, violation.value, violation.shortfall))
+                place = violation.account
+                terms = explainer.explain(violation, positions.accounts(place, place + 1))
+                failures.append(
+                    Failure(account, violation.label, violation.value, violation.shortfall, terms)
+                )
         progress("Evaluating the statement", start + step, leaves)
     if count:
         raise StatementFailsError(tuple(failures), count)
