@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,13 @@ from vectors.generate_perpetual_examples import (
 )
 from vectors.generate_scenario_examples import contract, snapshot, underlying
 
-from circuits.market.snapshot import Settlement, Spot
+from circuits.market.snapshot import Cash, Settlement, Spot
 from circuits.model_document import compile_model
+from circuits.modelling.definition import Numbers
 from circuits.modelling.explanation import explain
+from circuits.models.linear_perpetuals import collateral_bound
+from circuits.models.margin_evaluation import ACCOUNTS_AT_ONCE
+from circuits.positions import PositionBatch
 from primitives.assets import Asset
 from primitives.strict_json import Json
 
@@ -253,6 +258,38 @@ def test_the_compartment_with_the_least_to_spare_is_reported() -> None:
     }
     place = list(ISOLATED_BOOK).index("short")
     assert (result.equity[place], result.requirement[place]) == (250_000 * USD, 58_550 * USD)
+
+
+@pytest.mark.parametrize("count", [0, 1, ACCOUNTS_AT_ONCE, ACCOUNTS_AT_ONCE + 1])
+def test_books_of_any_length_are_evaluated(count: int) -> None:
+    accounts = [ISOLATED_BOOK["both"]] * (count - 1) + [ISOLATED_BOOK["short"]] * (count > 0)
+    batch = PositionBatch.from_mappings([dict(enumerate(account)) for account in accounts])
+    result = ISOLATED.definition.evaluate(batch, ISOLATED.assets, ISOLATED.market)
+    expected = [10 * USD] * (count - 1) + [250_000 * USD] * (count > 0)
+    assert result.equity.tolist() == expected
+    assert len(result.worst_scenario) == len(result.sufficient) == count
+    assert result.sufficient.all()
+
+
+def test_cash_is_provable_up_to_the_cap() -> None:
+    """Costs of large positions exceed 2^50 units: bounds follow from the cap, and stay below 2^63."""
+    assert collateral_bound(1, Numbers()) == 1 << 60
+    assert collateral_bound(1_000, Numbers(scale=9)) == 1 << 60
+    assert collateral_bound(1, Numbers(cap=1 << 70)) == 1 << 63
+    assert collateral_bound(0, Numbers(position_bits=40)) == 1 << 40
+    worthless = snapshot(
+        [underlying("BTC", "70000", ())],
+        [Cash("USDT", Decimal(0)), contract("BTCUSDT", "BTC", "70000")],
+    )
+    case = Case(
+        perpetuals(
+            [rate_table("t", (("0", "0.1"),))],
+            cross={"collateral": ["USDT"], "markets": [{"asset": "BTCUSDT", "table": "t"}]},
+        ),
+        worthless,
+        (Asset("USDT", 6), Asset("BTCUSDT", 5)),
+    )
+    assert by_witness(case.model.compile(), [[0, 1], [10**9, -1]]) == [True, False]
 
 
 def test_what_is_not_counted_must_not_be_negative() -> None:

@@ -144,7 +144,7 @@ class LinearPerpetuals(ModelDefinition):
         for asset in compartment.collateral:
             if not isinstance(inputs.instruments[asset], Cash):
                 raise ModelError(f"collateral {asset!r} is not cash in the market")
-            model.position(asset, bound=_collateral_bound(values[asset], self.numbers))
+            model.position(asset, bound=collateral_bound(values[asset], self.numbers))
         for market in compartment.markets:
             _check_market(model, inputs, values, market)
         charges = [
@@ -175,7 +175,7 @@ class LinearPerpetuals(ModelDefinition):
                 raise ModelError(f"asset {asset.id!r} of the book has no part in the model")
 
 
-def _collateral_bound(unit_value: int, numbers: Numbers) -> int:
+def collateral_bound(unit_value: int, numbers: Numbers) -> int:
     """A power of two that an account within the cap does not reach: costs are larger than positions in base units."""
     if unit_value == 0:
         return 1 << numbers.position_bits

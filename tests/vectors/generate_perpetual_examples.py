@@ -12,10 +12,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from vectors.generate_scenario_examples import EXAMPLES, Book, contract, snapshot, underlying, write_example
+from vectors.generate_scenario_examples import (
+    EXAMPLES,
+    Book,
+    contract,
+    option,
+    snapshot,
+    underlying,
+    write_example,
+)
 
 from circuits.market.document import MarketDocument
-from circuits.market.snapshot import Cash, Instrument
+from circuits.market.snapshot import Cash, Instrument, Spot
 from primitives.assets import Asset
 from primitives.strict_json import Json
 
@@ -225,6 +233,89 @@ def hyperliquid_model(margin: str = "maintenance") -> dict[str, Json]:
     )
 
 
+DERIVE_OPTION_RATES: Final = {
+    "greatest_rate": "0.15",
+    "least_rate": "0.13",
+    "call_maintenance": "0.09",
+    "put_maintenance": "0.09",
+    "put_mark_maintenance": "0.09",
+    "put_initial_factor": "1.05",
+    "naked_initial": "1.2",
+    "naked_maintenance": "1.1",
+}
+"""As in derivexyz/v2-core."""
+
+
+def derive_model(margin: str = "initial", **fields: Json) -> dict[str, Json]:
+    """The rates of perpetuals are those of the published examples."""
+    markets: list[Json] = [
+        {
+            "underlying": name,
+            "perpetual": {"initial": "0.1", "maintenance": "0.065"},
+            "collateral": {"weight": weight, "initial_factor": factor},
+            "option": dict(DERIVE_OPTION_RATES),
+        }
+        for name, weight, factor in (("BTC", "0.75", "0.93"), ("ETH", "0.8", "0.9375"))
+    ]
+    return {
+        "format": "sealedbook/model/v1",
+        "kind": "derive-standard-margin",
+        "version": 1,
+        "margin": margin,
+        "markets": markets,
+        **fields,
+    }
+
+
+DERIVE_ASSETS: Final = (
+    Asset("USDC", 6),
+    Asset("entry cost", 6),
+    Asset("ETH", 6),
+    Asset("BTC-PERP", 4),
+    Asset("ETH-PERP", 3),
+    Asset("ETH-30D-1700-C", 2),
+    Asset("ETH-30D-1900-C", 2),
+    Asset("ETH-30D-1800-P", 2),
+    Asset("ETH-60D-2500-C", 2),
+    Asset("ETH-60D-1600-P", 2),
+)
+DERIVE_MARKET: Final = snapshot(
+    [underlying("BTC", "28000", ()), underlying("ETH", "2100", (30, 60))],
+    [
+        *cash("USDC", "entry cost"),
+        Spot("ETH", "ETH"),
+        contract("BTC-PERP", "BTC", "28000"),
+        contract("ETH-PERP", "ETH", "2100"),
+        option("ETH-30D-1700-C", "ETH", 30, "call", "1700", "0.671492612148"),
+        option("ETH-30D-1900-C", "ETH", 30, "call", "1900", "0.64"),
+        option("ETH-30D-1800-P", "ETH", 30, "put", "1800", "0.66"),
+        option("ETH-60D-2500-C", "ETH", 60, "call", "2500", "0.6"),
+        option("ETH-60D-1600-P", "ETH", 60, "put", "1600", "0.68"),
+    ],
+)
+"""The call of 1,700 is worth 425, as in the published example."""
+DERIVE_BOOK: Final[Book] = {
+    "empty": {"USDC": "0"},
+    "spread": {"USDC": "1600", "ETH-30D-1700-C": "-8", "ETH-30D-1900-C": "8"},
+    "spread and perpetual": {
+        "USDC": "25000",
+        "entry cost": "-196000",
+        "BTC-PERP": "7",
+        "ETH-30D-1700-C": "-8",
+        "ETH-30D-1900-C": "8",
+    },
+    "covered": {"USDC": "250.5", "ETH": "10", "ETH-60D-2500-C": "-10"},
+    "strangle": {
+        "USDC": "9000",
+        "entry cost": "-6900.5",
+        "ETH-60D-2500-C": "-6.5",
+        "ETH-60D-1600-P": "-12",
+        "ETH-PERP": "3.25",
+    },
+    "holder": {"ETH-30D-1800-P": "40", "ETH-60D-1600-P": "0.01"},
+}
+
+
 def generate(target: Path = EXAMPLES) -> None:
     examples = {
         "linear-perpetuals-cross": (cross_model(), CROSS_MARKET, CROSS_ASSETS, CROSS_BOOK),
@@ -236,6 +327,7 @@ def generate(target: Path = EXAMPLES) -> None:
             HYPERLIQUID_ASSETS,
             HYPERLIQUID_BOOK,
         ),
+        "derive-standard-margin": (derive_model(), DERIVE_MARKET, DERIVE_ASSETS, DERIVE_BOOK),
     }
     for name, (model, market, assets, book) in examples.items():
         write_example(target / name, model, market, assets, book)
