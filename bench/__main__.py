@@ -15,6 +15,10 @@ BENCHES = {
         "bench.argument_kernels",
         "the range argument's prover: row commitments, sumcheck, positions",
     ),
+    "models": (
+        "bench.models",
+        "margin models: size, evaluation, proving and verification of an account, certificates, wide sparse books",
+    ),
 }
 """Name, module, what it measures."""
 

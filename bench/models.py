@@ -1,0 +1,159 @@
+"""Margin models: size beside the catalogue's, time to evaluate, to prove and to verify an account, bytes.
+
+Proving is compared with what the argument costs a bit, measured in the same run on rows of random bits: accounts
+whose rows are mostly zero bits stay below it. Figures are of one thread but where they say otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.commit import one_thread, random_scalars
+from bench.figures import Figure, median_seconds, print_figures
+from bench.model_cases import ModelCase, model_cases, pmrm2, signed_collateral
+from bench.prove import Batch, sample_statement
+from circuits.assignment import RowAssigner
+from circuits.modelling.explanation import explain
+from circuits.positions import PositionBatch
+from circuits.rows import Scope
+from circuits.statement import Statement
+from primitives.argument_instance import ArgumentInstance
+from primitives.argument_parameters import ArgumentShape, batch_profile, certificate_profile
+from primitives.backend import Backend
+from primitives.backends import get_backend
+from primitives.generators import Generators
+from primitives.kernel_choice import get_kernels
+from prover.argument import ArgumentProver, ArgumentWitness
+from verifier.argument import ArgumentVerifier
+
+_EVALUATED: Final = 1 << 14
+_PROVEN_BITS: Final = 1 << 23
+"""Of all accounts of a measured proof: enough that the fixed part of a proof does not count."""
+_PARADEX_TARGET: Final = 5.0
+_PROVING_TARGET: Final = 1.3
+_CERTIFICATE_TARGET: Final = 150.0
+
+
+def run(*, as_json: bool, quick: bool) -> None:
+    """All figures of margin models."""
+    backend = get_backend("native")
+    bits = _PROVEN_BITS >> (8 if quick else 0)
+    unit = _unit_cost(backend, bits)
+    figures = [Figure("argument, per bit", unit, "us/bit", note="one thread, rows of random bits")]
+    for case in model_cases(quick=quick):
+        figures += _case_figures(backend, case, unit, bits, quick=quick)
+    figures += _certificate_figures(backend, pmrm2(7, 30))
+    for count in (50,) if quick else (50, 100, 200, 400):
+        figures += _growth_figures(backend, signed_collateral(count, held=4), bits)
+    print_figures("models", figures, as_json=as_json)
+
+
+class Proving:
+    """A batch of accounts of a model, ready to be proven."""
+
+    def __init__(
+        self, backend: Backend, statement: Statement, positions: PositionBatch, shape: ArgumentShape
+    ) -> None:
+        accounts = positions.account_count
+        self.positions, self.accounts = positions, accounts
+        generators = Generators(backend)
+        blindings = random_scalars(backend, accounts)
+        key = backend.commitment_key(generators.assets(statement.assets), generators.blinding(), accounts)
+        offsets, columns, amounts = positions.row_offsets, positions.columns, positions.amounts
+        leaves = key.commit(offsets, columns, amounts, blindings).to_compressed()
+        self.instance = ArgumentInstance(statement, shape, b"bench", bytes(32), 0, leaves)
+        self.assigner = RowAssigner(statement, backend)
+        self.witness = ArgumentWitness(positions, self.assigner.assign(positions), blindings)
+        self.prover = ArgumentProver(backend, get_kernels(backend), generators)
+        self.verifier = ArgumentVerifier(backend, generators)
+
+    def prove(self) -> bytes:
+        """One proof."""
+        return self.prover.prove(self.instance, self.witness)
+
+
+def _unit_cost(backend: Backend, bits: int) -> float:
+    """Microseconds a bit of rows whose bits are random."""
+    statement = sample_statement(33)
+    accounts = max(1, bits // statement.bit_count)
+    batch = Batch(backend, statement, accounts, batch_profile(statement, accounts))
+    prover = ArgumentProver(backend, get_kernels(backend), Generators(backend))
+    with one_thread():
+        prover.prove(batch.instance, batch.witness)
+        seconds = median_seconds(lambda: prover.prove(batch.instance, batch.witness), 3)
+    return seconds / batch.bits * 1e6
+
+
+def _case_figures(backend: Backend, case: ModelCase, unit: float, bits: int, *, quick: bool) -> list[Figure]:
+    size = explain(case.model)
+    table = case.published
+    beside = (
+        ""
+        if table is None
+        else f"table: {table.rows:,} rows, {table.kilobits:g} kbit, {table.booleans} booleans"
+    )
+    figures = [
+        Figure(f"{case.name}: rows", size.rows, "rows", note=beside),
+        Figure("  bits", size.bits, "bits/account"),
+        Figure("  booleans", size.booleans, "booleans"),
+    ]
+    figures += _evaluation_figures(backend, case, 1 << 9 if quick else _EVALUATED)
+    statement = case.model.compile()
+    accounts = max(2, bits // statement.bit_count)
+    work = Proving(backend, statement, case.accounts(accounts, backend), batch_profile(statement, accounts))
+    with one_thread():
+        proof = work.prove()
+        proving = median_seconds(work.prove, 3) / accounts * 1e6
+        assigning = median_seconds(lambda: work.assigner.assign(work.positions), 3) / accounts * 1e6
+        verifying = median_seconds(lambda: work.verifier.verify(work.instance, proof), 3) / accounts * 1e6
+    return [
+        *figures,
+        Figure("  statement evaluated", assigning, "us/account"),
+        Figure("  proven", proving, "us/account", note=f"{accounts:,} accounts"),
+        Figure("  proven, share of bits x unit cost", proving / (unit * size.bits), "", _PROVING_TARGET),
+        Figure("  verified", verifying, "us/account"),
+        Figure("  proof", len(proof) / accounts, "bytes/account"),
+    ]
+
+
+def _evaluation_figures(backend: Backend, case: ModelCase, count: int) -> list[Figure]:
+    if case.model.margin_condition is None and case.definition.kind == "spot":
+        return []
+    accounts, evaluate = case.accounts(count, backend), case.evaluator(backend)
+    evaluate(accounts)
+    seconds = median_seconds(lambda: evaluate(accounts), 3)
+    target = _PARADEX_TARGET if case.name.endswith("1 x 41 instruments") else None
+    return [Figure("  margin evaluated", seconds / count * 1e6, "us/account", target, note="all threads")]
+
+
+def _certificate_figures(backend: Backend, case: ModelCase) -> list[Figure]:
+    statement = case.definition.model(case.assets, case.market, Scope.ACCOUNT).compile()
+    work = Proving(backend, statement, case.accounts(1, backend), certificate_profile(statement))
+    proof = work.prove()
+    proving = median_seconds(work.prove, 5) * 1e3
+    verifying = median_seconds(lambda: work.verifier.verify(work.instance, proof), 5) * 1e3
+    note = f"{case.name}, all threads"
+    return [
+        Figure("certificate, prove", proving, "ms", _CERTIFICATE_TARGET, note=note),
+        Figure("certificate, verify", verifying, "ms"),
+        Figure("certificate, proof", len(proof), "bytes"),
+    ]
+
+
+def _growth_figures(backend: Backend, case: ModelCase, bits: int) -> list[Figure]:
+    """A book that gets wider while accounts hold as little as before."""
+    statement = case.model.compile()
+    accounts = max(2, bits // statement.bit_count)
+    positions, evaluate = case.accounts(accounts, backend), case.evaluator(backend)
+    work = Proving(backend, statement, positions, batch_profile(statement, accounts))
+    with one_thread():
+        work.prove()
+        proving = median_seconds(work.prove, 3) / accounts * 1e6
+        evaluating = median_seconds(lambda: evaluate(positions), 3) / accounts * 1e6
+        assigning = median_seconds(lambda: work.assigner.assign(positions), 3) / accounts * 1e6
+    note = f"{len(case.assets)} assets, {case.held} held, {statement.bit_count:,} bits"
+    return [
+        Figure("growth: margin evaluated", evaluating, "us/account", note=note),
+        Figure("growth: statement evaluated", assigning, "us/account", note=note),
+        Figure("growth: proven", proving, "us/account", note=note),
+    ]
