@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from circuits.model_document import compile_model, find_definition
 from circuits.modelling.definition import ModelDefinition
@@ -11,7 +12,6 @@ from circuits.rows import Scope
 from circuits.statement import Statement
 from primitives.assets import Asset
 from primitives.errors import SealedbookError
-from primitives.strict_json import JsonError
 
 MODEL_ROLE = "model"
 MARKET_ROLE = "market"
@@ -35,28 +35,36 @@ def compile_claim(
     Raises `ClaimDocumentError`.
     """
     public_market = read_market(market)
-    try:
+    with _faults_of(MODEL_ROLE):
         return compile_model(model, assets, public_market, scope=scope)
-    except JsonError as error:
-        raise ClaimDocumentError(MODEL_ROLE, str(error)) from error
 
 
 def read_market(market: bytes | None) -> PublicMarket | None:
     """The public market of a claim, if it has one. Raises `ClaimDocumentError`."""
-    if market is None:
-        return None
-    try:
-        return parse_public_market(market)
-    except JsonError as error:
-        raise ClaimDocumentError(MARKET_ROLE, str(error)) from error
+    with _faults_of(MARKET_ROLE):
+        return None if market is None else parse_public_market(market)
 
 
 def find_margin_model(model: bytes) -> ModelDefinition | None:
     """The margin model that a document defines, None if its kind is a simple one. Raises `ClaimDocumentError`."""
-    try:
+    with _faults_of(MODEL_ROLE):
         return find_definition(model)
-    except JsonError as error:
-        raise ClaimDocumentError(MODEL_ROLE, str(error)) from error
+
+
+@contextlib.contextmanager
+def _faults_of(role: str) -> Iterator[None]:
+    """What cannot be computed from a document is the document's fault: it all follows from public text.
+
+    Numbers that no arithmetic can hold (overflow, division by zero, too many digits) are among it, so that a
+    verifier refuses them by name, and does not fail itself.
+    """
+    try:
+        yield
+    except SealedbookError as error:
+        raise ClaimDocumentError(role, str(error)) from error
+    except ArithmeticError as error:
+        reason = f"$: its numbers cannot be computed with ({type(error).__name__})"
+        raise ClaimDocumentError(role, reason) from error
 
 
 def claim_documents(model: bytes, market: bytes | None) -> dict[str, bytes]:

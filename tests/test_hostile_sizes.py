@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import InvalidOperation
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from circuits import claim_statement
 from circuits.builder import StatementBuilder
 from circuits.claim_statement import ClaimDocumentError, compile_claim
 from circuits.rows import Form, Scope
@@ -69,3 +71,37 @@ def test_prices_beyond_what_a_statement_can_count_are_refused() -> None:
     document["underlyings"][1]["index"] = "1000000000000"
     with pytest.raises(ClaimDocumentError, match="could leave the range of 128-bit integers"):
         compile_claim(model, json.dumps(document).encode(), listed)
+
+
+@pytest.mark.parametrize(
+    ("example", "place", "value", "reason"),
+    [
+        (
+            "deribit-segregated-portfolio-margin",
+            ("pairs", 0, "extended", "moves", 1),
+            "0.000000000000000001",
+            "model: scale: an entry exceeds 64 bits",
+        ),
+    ],
+)
+def test_numbers_of_models_that_cannot_be_computed_with(
+    example: str, place: tuple[str | int, ...], value: str, reason: str
+) -> None:
+    folder = EXAMPLE.with_name(example)
+    assets, model, market = ((folder / f"{name}.json").read_bytes() for name in ("assets", "model", "market"))
+    document = json.loads(model)
+    inner = document
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = value
+    with pytest.raises(ClaimDocumentError, match=reason):
+        compile_claim(json.dumps(document).encode(), market, parse_assets_json(assets).assets)
+
+
+def test_arithmetic_that_fails_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise InvalidOperation
+
+    monkeypatch.setattr(claim_statement, "compile_model", fail)
+    with pytest.raises(ClaimDocumentError, match=r"cannot be computed with \(InvalidOperation\)"):
+        compile_claim(b"{}", None, ())
