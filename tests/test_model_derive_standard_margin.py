@@ -239,6 +239,37 @@ def test_collateral_counts_by_its_weight_and_must_not_be_negative() -> None:
     assert by_witness(EXAMPLE.model.compile(), owed) == by_meaning(EXAMPLE.model, owed) == [False]
 
 
+def test_charges_are_rounded_up_and_weights_down() -> None:
+    """Of 21 units of 10^-6 to a base unit, 15.75 count as 15; 136.5 are charged as 137, 252.63 as 253."""
+    fine = Case(EXAMPLE.document, EXAMPLE.market, (Asset("ETH", 8),))
+    assert fine.evaluate([[10**8]]).equity[0] == 15 * 10**8
+    case = small_case()
+    maintenance = case.altered(lambda d: d.update(margin="maintenance"))
+    assert maintenance.requirement([0, 1, 0, 0, 0, 0]) == 137
+    naked = case.altered(lambda d: d["markets"][1]["option"].update(naked_initial="1.203"))
+    assert naked.requirement([0, 0, -9, 4, 0, 0]) == 290 + 253
+
+
+def test_a_put_deep_in_the_money_is_charged_by_its_mark() -> None:
+    """Strike 6,000 at 2,100, worth 3,900: maintenance 1.09 x 3,900, and 1.05 times that initially."""
+    market = snapshot(
+        [underlying("ETH", "2100", (30,))], [*cash("USDC"), option("P", "ETH", 30, "put", "6000", "0")]
+    )
+    assets = (Asset("USDC", 6), Asset("P", 2))
+    figures = [Case(derive_model(margin), market, assets).requirement([0, -100]) for margin in MARGINS]
+    assert figures == [4_463_550_000, 4_251_000_000]
+
+
+def test_an_expiry_that_is_charged_nothing_compiles() -> None:
+    market = snapshot(
+        [underlying("ETH", "2100", (30,))], [*cash("USDC"), option("C", "ETH", 30, "call", "6000", "0")]
+    )
+    case = Case(derive_model(), market, (Asset("USDC", 6), Asset("C", 2)))
+    free = case.altered(lambda d: d["markets"][1]["option"].update(greatest_rate="0", least_rate="0"))
+    assert by_witness(free.model.compile(), [[0, -5], [-1, 5]]) == [True, False]
+    assert by_witness(case.model.compile(), [[0, -5]]) == [False]
+
+
 def test_long_options_are_worth_nothing() -> None:
     result = EXAMPLE.evaluate([BOOK["holder"]])
     assert (result.equity[0], result.requirement[0]) == (0, 0)

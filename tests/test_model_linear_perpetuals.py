@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,7 @@ def orders_case(**market: Json) -> Case:
     )
 
 
-@pytest.mark.parametrize("fee", ["0", "0.01"])
+@pytest.mark.parametrize("fee", ["0", "0.01", "0.0033"])
 def test_rows_witness_and_solver_agree_with_orders(fee: str) -> None:
     case = orders_case(fee_rate=fee)
     positions = random_accounts([0, 200], 20, "orders")
@@ -192,9 +193,19 @@ def test_rows_witness_and_solver_agree_with_orders(fee: str) -> None:
     accounts = [position + order for position, order in zip(positions, orders, strict=True)]
     for _, position, buy, sell in accounts:
         notional = 3 * Fraction(max(position + buy, sell - position))
-        exact = marginal_charge(SMALL_TIERS, notional) + Fraction(fee) * 3 * abs(position)
-        assert case.requirement([0, position, buy, sell]) == exact * 100
+        exact = marginal_charge(SMALL_TIERS, notional) * 100 + ceil(Fraction(fee) * 300) * abs(position)
+        assert case.requirement([0, position, buy, sell]) == exact
     check_boundary(case, accounts, "USD", solver=True)
+
+
+def test_deductions_are_rounded_down() -> None:
+    """Beyond 50.5 a notional of 300 is charged 6 less 0.505."""
+    case = small_case(
+        [{"asset": "A", "table": "t"}],
+        [rate_table("t", (("0", "0.01"), ("50.5", "0.02", "0.505")))],
+        Asset("A", 0),
+    )
+    assert case.requirement([0, 100]) == 550
 
 
 def test_orders_are_not_negative() -> None:
@@ -317,6 +328,9 @@ def test_steps_charge_their_rate_on_the_whole_notional(with_orders: bool) -> Non
         accounts += [[0, 5, 16, 30], [0, -5, 30, 16], [0, 0, 100, 101]]
         assert [case.requirement(account) for account in accounts[-3:]] == [375, 375, 3_030]
     check_boundary(case, accounts, "USD", solver=True)
+    if not with_orders:
+        with_fee = case.altered(lambda d: d["cross"]["markets"][0].update(fee_rate="0.0034"))
+        assert with_fee.requirement([0, 20, 0, 0]) == 60 + 20 * 2
     rich = [10**5, 301, 0, 0]
     assert by_witness(case.model.compile(), [rich]) == by_meaning(case.model, [rich]) == [False]
 
@@ -339,6 +353,10 @@ def test_sizes_of_statements() -> None:
     assert (size.auxiliaries, size.booleans) == (1, 0)
     assert size.rows - size.integrality_rows == 13
     assert size.bits == 100 + 12 * 60 + 61
+
+    size = explain(Case(orders_model("0"), ORDERS.market, ORDERS.assets).model)
+    assert (size.auxiliaries, size.booleans, size.rows - size.integrality_rows) == (1, 0, 5)
+    assert size.bits == 3 * 60 + 2 * 50 + 60 + 51 + 2 * 61
 
     stepped = one.altered(lambda d: d["tables"].__setitem__(0, step_table("BTCUSDT", STEPS)))
     size = explain(replace(stepped, assets=(CROSS.assets[0], CROSS.assets[2])).model)

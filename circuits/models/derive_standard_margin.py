@@ -244,8 +244,6 @@ class _Options:
     def naked(self, model: Model, unit_charge: Fraction, label: str) -> Expression:
         """``unit_charge (sum of calls)-``; calls are counted in the largest unit that measures every base unit."""
         calls = {asset: size for asset, size in self.sizes.items() if self.options[asset].is_call}
-        if not calls:
-            return model.constant(0)
         unit = Fraction(
             gcd(*(size.numerator for size in calls.values())),
             lcm(*(size.denominator for size in calls.values())),
