@@ -184,14 +184,50 @@ def test_chords_are_a_majorant_and_cost_what_the_page_says(chords: int, most: fl
 
 
 def test_without_chords_the_delta_stays_within_the_threshold() -> None:
-    case = linear_case()
-    limit = floor(Fraction(20_000_000) / Fraction(INDEX) * 10**4)
-    for sign in (1, -1):
-        inside = [10**14, sign * limit, 0, 0]
-        outside = [10**14, sign * (limit + 1), 0, 0]
+    """To the unit: a base unit of the perpetual has a delta of 10^-6."""
+    market = snapshot([underlying("A", "1", ())], [Cash("USD", Decimal(1)), contract("PERP", "A", "1")])
+    shock: Any = {**NO_SHOCK, "threshold": "5"}
+    document = deribit_model([deribit_pair("A", delta_shock=shock)], numeraire="quote", scale=6)
+    case = Case(document, market, (Asset("USD", 6), Asset("PERP", 6)))
+    for sign, name in ((1, "long"), (-1, "short")):
+        inside, outside = [10**9, sign * 5_000_000], [10**9, sign * 5_000_001]
         assert case.evaluate([inside, outside]).sufficient.tolist() == [True, False]
-        failing = Numeric(case.model, batch_of([outside])).failing(0)
-        assert failing == [f"BTC {'long' if sign > 0 else 'short'} delta within the threshold"]
+        assert Numeric(case.model, batch_of([outside])).failing(0) == [f"A {name} delta within the threshold"]
+
+
+@pytest.mark.parametrize("in_a_set", [True, False])
+def test_a_table_of_gains_takes_nothing_off_the_shocks(*, in_a_set: bool) -> None:
+    """Whoever publishes the risk array may be off by a unit, in the scenario without any move as well."""
+    straddle = [option(right[0], "BTC", 30, right, "65666", "0.6") for right in ("call", "put")]
+    market = snapshot([underlying("BTC", INDEX, (30,))], straddle)
+    calm: Any = deribit_pair("BTC")["volatility"]
+    none: Any = {"factor": "1", "dampener": "0", "moves": []}
+    still = {**calm, "up": "0", "down": "0", "minimum_up": "0"}
+    pair = deribit_pair("BTC", volatility=still, extended=none)
+    more: Any = (
+        {"sets": [{"pairs": ["BTC", "ETH"], "gain_ratio": "0.6", "gain_cap": "100"}]} if in_a_set else {}
+    )
+    document = deribit_model([pair, deribit_pair("ETH", extended=none)], numeraire="quote", scale=6, **more)
+    if not in_a_set:
+        document["pairs"] = [pair]
+    case = Case(document, market, (Asset("c", 2), Asset("p", 2)))
+    definition = case.definition
+    assert isinstance(definition, DeribitPortfolioMargin)
+    array = compute_risk_array(
+        market.snapshot, definition.scenario_set(["BTC"]), case.assets, {Greek.DELTA: DELTA_SCALE}
+    )
+    exact = case.requirement([1000, 1000])
+    assert max(losses_of(case, [1000, 1000]).values()) == 0
+    array.profits[array.profits == 0] += 1
+    off = replace(case, market=replace(market, risk_array=array))
+    assert off.requirement([1000, 1000]) == exact
+
+
+def test_the_coin_has_no_profit_in_coin_however_its_value_is_rounded() -> None:
+    """3.49 units are counted as 3, and 0.84 of them as one less: a loss of 0.619 that is none."""
+    market = snapshot([underlying("A", "0.00000349", ())], [Spot("COIN", "A")])
+    case = Case(deribit_model([deribit_pair("A")], scale=6), market, (Asset("COIN", 0),))
+    assert case.requirement([10**6]) == 0
 
 
 # Rows

@@ -110,6 +110,24 @@ def test_short_option_minimum() -> None:
     assert without.requirement(EXAMPLE.account(IDX_SEP_5300_C="-12", IDX_SEP_4600_P="12")) == 600_000
 
 
+def test_gains_in_all_scenarios_take_nothing_off_the_spreads() -> None:
+    """Short options gain in every scenario of a market without moves; 2 spreads at 900 are due in full."""
+    still = {"scan_range": "0.001", "volatility_range": "0", "look_ahead_days": "10"}
+    case = EXAMPLE.altered(lambda d: d["commodities"][0].update(still, spread_charge="0.09"))
+    case = case.altered(lambda d: d["commodities"][0].update(short_option_minimum="0"))
+    account = case.account(IDX_SEP_5300_C="-12000", IDX_DEC="2000")
+    assert max(loss for name, loss in losses_of(case, account).items() if name.startswith("IDX")) < 0
+    assert case.requirement(account) == 2000 * 9
+
+
+def test_extreme_moves_can_be_the_worst_of_futures() -> None:
+    """With half of four scan ranges, a future pays two."""
+    wild = {"extreme_multiple": "4", "extreme_fraction": "0.5"}
+    case = EXAMPLE.altered(lambda d: d["commodities"][1].update(wild))
+    account = case.account(OIL_OCT="3", OIL_NOV="-2")
+    assert case.requirement(account) == 2 * 65_000 + 2 * 510_000 == requirement_by_formula(case, account)
+
+
 def test_calendar_of_futures() -> None:
     """Two spreads at 650, and nothing for prices that move together; one future more pays the scan range."""
     assert EXAMPLE.requirement(EXAMPLE.account(OIL_OCT="2", OIL_NOV="-2")) == 130_000

@@ -48,10 +48,8 @@ class RiskInputs:
         A risk array published with the market is checked and then used; without one it is computed here. Raises
         `ModelError`.
         """
-        expect_market(market, MarketDocument)
-        if not isinstance(market, MarketDocument):
-            raise ModelError("this model needs a MarketDocument")
-        snapshot = market.snapshot
+        document = expect_market(market, MarketDocument)
+        snapshot = document.snapshot
         if snapshot.scale != numbers.scale:
             raise ModelError(
                 f"the market counts in 10^-{snapshot.scale} {snapshot.quote}, the model in 10^-{numbers.scale}"
@@ -61,11 +59,11 @@ class RiskInputs:
             instruments = {asset.id: snapshot.instrument(asset.id) for asset in assets}
             held = sorted({underlying_of(each) for each in instruments.values()} - {None}, key=str)
             scenario_set = scenarios([str(underlying) for underlying in held])
-            if market.risk_array is None:
+            if document.risk_array is None:
                 array = compute_risk_array(snapshot, scenario_set, assets, greek_scales)
             else:
-                check_risk_array(market.risk_array, snapshot, scenario_set, assets, greek_scales)
-                array = market.risk_array
+                check_risk_array(document.risk_array, snapshot, scenario_set, assets, greek_scales)
+                array = document.risk_array
         except (MarketError, RiskArrayError) as error:
             raise ModelError(f"market: {error}") from error
         decimals = {asset.id: asset.decimals for asset in assets}
