@@ -201,7 +201,7 @@ def test_a_margin_by_hand() -> None:
     assert result.maintenance_loss.tolist() == [-197]
     # Half a dollar of peg loss at factor 1 makes f_IM 1.5.
     assert result.initial_loss.tolist() == [-591]
-    assert (result.worst_maintenance, result.worst_initial) == (("scenario 1 (1.1, None)",),) * 2
+    assert (result.worst_maintenance, result.worst_initial) == (("1 (1.1, None)",),) * 2
     charges = [
         (charge.maintenance.tolist()[0], charge.added_for_initial.tolist()[0])
         for charge in (result.perp, result.short_options, result.collateral, result.confidence)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -33,7 +34,7 @@ from circuits.pmrm2.case_documents import BOTH, CASH, PERP, UNSETTLED
 from circuits.pmrm2.case_file import Case, parse_case
 from circuits.pmrm2.integer_prices import distinct_shocks
 from circuits.pmrm2.integers import Discount
-from circuits.pmrm2.parameters import trusted_scenarios
+from circuits.pmrm2.parameters import Scenario, Shock, trusted_scenarios
 from circuits.pmrm2.rows import MarginKind, PerpHolding
 from circuits.rows import Scope
 from circuits.statement import Statement
@@ -41,6 +42,7 @@ from primitives.assets import Asset
 from primitives.strict_json import JsonError
 
 NAMES: Final = list(BY_NAME)
+PAGE: Final = Path(__file__).parent.parent / "docs" / "models" / "pmrm2.md"
 SOLVED: Final = Numbers(scale=0, cap=1 << 23, position_bits=23)
 
 
@@ -121,6 +123,32 @@ def test_many_small_accounts_by_the_solver(name: str) -> None:
     made = coarse(name)
     accounts = many_small_accounts(made, name, 25)
     check_agreement(made.model(), made.rows(accounts), [True] * 25 + [False] * 25)
+
+
+@pytest.mark.parametrize("base", [0.9, 1.0, 1.2])
+@pytest.mark.parametrize("shock", [Shock.LINEAR, Shock.ABS])
+def test_skew_scenarios_alone_by_the_solver(shock: Shock, base: float) -> None:
+    """With nothing else to bind: gains and losses in skew scenarios set the margin, for every order of discounts."""
+    made = coarse("e10_not_concave_near_expiry")
+    parameters = made.definition.fields.parameters
+    flat = {"long_rate_addition": 0.0, "long_rate_multiple": 0.0, "short_base": 1.0}
+    flat |= {"short_rate_addition": 0.0, "short_rate_multiple": 0.0, "long_base": base}
+    parameters = dataclasses.replace(
+        parameters,
+        scenarios=(Scenario(1.0, shock),),
+        loss_factors=dataclasses.replace(parameters.loss_factors, **flat),
+        basis=dataclasses.replace(parameters.basis, addition=0.0, multiple=0.0),
+    )
+    alone = made.with_fields(parameters=parameters)
+    accounts = random_accounts(alone, f"{shock} {base}", 40, largest=20)
+    at = alone.at_zero(accounts)
+    amounts = alone.amounts(accounts)
+    mark = [sum(c * a for c, a in zip(alone.book.figures.mark, row, strict=True)) for row in amounts.options]
+    signs = {
+        (loss < 0, value > 0) for loss, value in zip(alone.margin(accounts).phi[:, 0], mark, strict=True)
+    }
+    assert {(True, True), (True, False)} <= signs
+    check_agreement(alone.model(), alone.rows([*at, *poorer(at)]), [True] * 40 + [False] * 40)
 
 
 def one_option_each(name: str, base: float) -> Prepared:
@@ -218,6 +246,9 @@ def test_size_is_what_the_formula_says(expiries: int, options: int, published: t
     assert booleans == published[2]
     assert rows <= published[0] + (expiries == 1) * 5
     assert expiries == 1 or variables == published[1]
+    book = f"{expiries} expir{'y' if expiries == 1 else 'ies'}, {options} options, perp"
+    size = f"| {book} | {len(statement.rows)} | {variables} | {booleans} | {statement.bit_count:,} |"
+    assert size in PAGE.read_text(encoding="utf-8")
 
 
 def test_both_margins_share_all_variables() -> None:
@@ -462,4 +493,4 @@ def test_labels_tell_the_operator_what_is_short() -> None:
     made = prepared("g07")
     at: Sequence[Account] = made.at_zero([made.account])
     worst = made.margin(at).worst_initial[0]
-    assert failing_labels(made, poorer(at)[0]) == [f"initial: {worst}"]
+    assert failing_labels(made, poorer(at)[0]) == [f"initial: scenario {worst}"]

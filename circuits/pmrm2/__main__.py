@@ -23,7 +23,7 @@ from circuits.pmrm2.definition import Contingency, Margin, gam, margin, naked_sh
 from circuits.pmrm2.parameters import MarginInputError
 from circuits.pmrm2.unit_prices import Terms, down_multiplier, unit_prices, up_multiplier
 from circuits.pricing import PricingError
-from primitives.amounts_text import format_amount
+from primitives.amounts_text import plain_amount
 from primitives.strict_json import JsonError
 
 COMPUTED: Final = 0
@@ -71,8 +71,8 @@ def statement_figures(case: Case) -> dict[str, object]:
     size = explain(definition.model(documents.assets, market))
     scale = definition.numbers.scale
     return {
-        "IM": format_amount(exact_margin.im[0], scale).replace(",", ""),
-        "MM": format_amount(exact_margin.mm[0], scale).replace(",", ""),
+        "IM": plain_amount(exact_margin.im[0], scale),
+        "MM": plain_amount(exact_margin.mm[0], scale),
         "worst_scenario_IM": exact_margin.worst_initial[0],
         "worst_scenario_MM": exact_margin.worst_maintenance[0],
         "rounded_amounts": list(documents.rounded),

@@ -95,8 +95,8 @@ class ScenarioFigures:
 
     @property
     def name(self) -> str:
-        """For labels and reports, such as ``scenario 3 (1.12, Up)``."""
-        return f"scenario {self.place + 1} ({self.scenario.spot:g}, {self.scenario.shock})"
+        """For labels and reports, such as ``3 (1.12, Up)``."""
+        return f"{self.place + 1} ({self.scenario.spot:g}, {self.scenario.shock})"
 
 
 @dataclass(frozen=True, eq=False)

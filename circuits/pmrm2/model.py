@@ -73,11 +73,9 @@ class PortfolioMargin(ModelDefinition):
         Integer prices published with the market are checked and then used; without any, those computed here are.
         Raises `ModelError`.
         """
-        expect_market(market, Pmrm2Market)
-        if not isinstance(market, Pmrm2Market):
-            raise ModelError("this model needs a Pmrm2Market")
+        document = expect_market(market, Pmrm2Market)
         try:
-            return make_book(self.fields, AssetList(tuple(assets)), market)
+            return make_book(self.fields, AssetList(tuple(assets)), document)
         except (MarginInputError, MarketError, PricingError) as error:
             raise ModelError(str(error)) from error
 

@@ -100,7 +100,7 @@ class _Rows:
                 rest = self._without_loss(kind)
                 self._final(kind, "basis", rest, getattr(self._figures, f"basis_{kind}"), beta)
                 for scenario, loss in zip(self._figures.scenarios, phi, strict=True):
-                    self._final(kind, scenario.name, rest, getattr(scenario, kind), loss)
+                    self._final(kind, f"scenario {scenario.name}", rest, getattr(scenario, kind), loss)
 
     def _final(self, kind: MarginKind, name: str, rest: Expression, factor: Factor, loss: Expression) -> None:
         """9. ``den Q + num phi >= 0``."""
@@ -230,7 +230,7 @@ class _Rows:
             return self._single_change(i, scenario.long[i], scenario.short[i], is_skew=is_skew)
         mark = self._mark[e]
         long, short = self._expiry_sum(e, scenario.long), self._expiry_sum(e, scenario.short)
-        label = f"expiry {e + 1}, {scenario.name}"
+        label = f"expiry {e + 1}, scenario {scenario.name}"
         if discount is Discount.LINEAR:
             return -absolute_value(long - mark, label=label) if is_skew else long - mark
         if not is_skew:

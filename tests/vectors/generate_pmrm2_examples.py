@@ -18,7 +18,7 @@ from pmrm2_support import document  # noqa: E402
 
 from circuits.pmrm2.case_documents import CASH, PERP, UNDERLYING, UNSETTLED, case_documents  # noqa: E402
 from circuits.pmrm2.case_file import parse_case  # noqa: E402
-from primitives.amounts_text import format_amount  # noqa: E402
+from primitives.amounts_text import plain_amount  # noqa: E402
 from primitives.strict_json import Json, parse_json  # noqa: E402
 
 DIRECTORY: Final = ROOT / "examples" / "models" / "pmrm2"
@@ -48,7 +48,7 @@ def files() -> dict[str, str]:
     }
     decimals = {asset.id: asset.decimals for asset in documents.assets}
     lines = [
-        f"alice,{_renamed(name)},{format_amount(amount, decimals[name]).replace(',', '')}\n"
+        f"alice,{_renamed(name)},{plain_amount(amount, decimals[name])}\n"
         for name, amount in documents.positions.items()
         if amount
     ]
