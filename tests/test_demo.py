@@ -18,6 +18,7 @@ from rich.console import Console
 from sealing_support import fastest_backend
 from typer.testing import CliRunner
 
+from circuits.market.document import parse_market
 from circuits.prices import parse_price_document
 from primitives.parameters import AMOUNT_LIMIT
 from primitives.reserves import Reserves
@@ -27,11 +28,18 @@ from prover.prove_book import StatementFailsError
 from prover.solvency import InsufficientReservesError
 from prover.vault import Vault
 from sealedbook.__main__ import app
-from sealedbook.demo import holder_steps, reserves
+from sealedbook.demo import exchange_steps, holder_steps, reserves
 from sealedbook.demo.book import MAXIMUM_ACCOUNTS, MINIMUM_ACCOUNTS, STRESS, DemoBook, decimal_text, make_book
 from sealedbook.demo.cheating import ATTEMPTS, Attempt, PrivateRefusal, judges, run_attempt
 from sealedbook.demo.documents import MODEL, HolderStatement
 from sealedbook.demo.errors import DemoFailedError, DemoFolderError
+from sealedbook.demo.margin import (
+    evaluate_margins,
+    margin_market,
+    margin_model,
+    short_by_one,
+    with_enough_margin,
+)
 from sealedbook.demo.market import Kind, black_76, demo_market
 from sealedbook.demo.run import run_demo
 from sealedbook.demo.scene import DemoOptions, Scene
@@ -238,9 +246,9 @@ def _by_level(shown: Performance) -> dict[Level, str]:
 def test_the_closing_table_says_what_is_proven_and_what_not(shown: Performance) -> None:
     by_level = _by_level(shown)
     assert set(by_level) == set(Level)
-    for subject in ("Every account", "Reserves", "One account"):
+    for subject in ("Every account", "Margin", "Reserves", "One account", "Margin of one account"):
         assert f"{subject}: " in by_level[Level.PROVEN]
-    for subject in ("Margin", "One book for everybody"):
+    for subject in ("Other markets", "One book for everybody"):
         assert f"{subject}: " in by_level[Level.NOT_PROVEN]
     assert "The reserves themselves: " in by_level[Level.CLAIMED]
     assert "every total" in by_level[Level.HIDDEN]
@@ -249,14 +257,18 @@ def test_the_closing_table_says_what_is_proven_and_what_not(shown: Performance) 
 def test_the_closing_table_calls_proven_only_what_the_verifier_does(shown: Performance) -> None:
     verified = bundle_report(shown.scene.verified).findings
     proven = [finding.subject for finding in verified if finding.level is Level.PROVEN]
-    assert proven == ["Every account (accounts)", "Stated reserves (solvency)"]
+    assert proven == [
+        "Every account (accounts)",
+        "Every account (margin)",
+        "Stated reserves (solvency)",
+    ]
     assert not [finding.subject for finding in verified if finding.level is Level.NOT_PROVEN]
     assert Check.CERTIFICATE_PROOF in {attempt.expected for attempt in ATTEMPTS}
 
 
 def test_the_auditor_insists_on_model_and_prices_and_the_lender_on_everything(shown: Performance) -> None:
-    (claim,) = shown.scene.verified.claims
-    assert claim.documents_expected
+    names = [claim.claim.name for claim in shown.scene.verified.claims if claim.documents_expected]
+    assert names == ["accounts", "margin"]
     expected = shown.scene.certified.expected
     assert expected.audience == holder_steps.AUDIENCE
     assert expected.documents.model == shown.scene.space.statement.read_bytes()
@@ -276,7 +288,7 @@ def test_text_fits_the_terminal_and_has_no_control_characters(width: int, tmp_pa
 def test_nothing_secret_is_in_the_bundle(shown: Performance) -> None:
     scene = shown.scene
     published = b"".join(judges.contents(scene.space.bundle).values())
-    published += scene.space.certificate.read_bytes()
+    published += scene.space.certificate.read_bytes() + scene.space.margin_certificate.read_bytes()
     for opening in scene.opened:
         secrets = [
             opening.account.encode(),
@@ -295,11 +307,11 @@ def test_nothing_secret_is_in_the_bundle(shown: Performance) -> None:
 
 def test_private_files_are_for_their_owner_alone(shown: Performance) -> None:
     space = shown.scene.space
-    private = [space.accounts, space.vault / "issuer.key", *space.openings.iterdir()]
+    private = [space.accounts, space.margins, space.vault / "issuer.key", *space.openings.iterdir()]
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in private)
 
 
-_MAKERS = {"init", "import", "commit", "prove", "prove-solvency", "open", "certify"}
+_MAKERS = {"init", "import", "commit", "prove", "prove-solvency", "open", "certify", "margin"}
 
 
 def _elsewhere(command: ShownCommand, space: Workspace, folder: Path) -> list[str]:
@@ -308,9 +320,18 @@ def _elsewhere(command: ShownCommand, space: Workspace, folder: Path) -> list[st
 
 
 def _give_what_the_commands_start_from(space: Workspace, folder: Path) -> None:
-    for path in (space.accounts, space.assets, space.market, space.model, space.reserves, space.statement):
+    public = (
+        space.assets,
+        space.market,
+        space.model,
+        space.reserves,
+        space.margin_model,
+        space.margin_market,
+    )
+    for path in (space.accounts, space.statement, *public):
         shutil.copy(path, folder)
-    for name in ("left-out/accounts.csv", "short-account/accounts.csv", "too-little/reserves.json"):
+    exports = [f"{name}/accounts.csv" for name in ("left-out", "short-account", "short-margin")]
+    for name in (*exports, "too-little/reserves.json"):
         (folder / "cheating" / name).parent.mkdir(parents=True)
         shutil.copy(space.cheating / name, folder / "cheating" / name)
 
@@ -343,14 +364,70 @@ def test_the_exchange_alone_is_told_who_is_short_and_by_how_much(shown: Performa
     assert "BTC: " in details["too-little"]
     assert "short by 0.00000001" in details["too-little"]
     assert details["short-account"].splitlines()[0] in shown.text
+    trader = shown.scene.opened[-1].account
+    margin = re.search(
+        rf"account '{trader}': margin: short by ([\d.]+) USDT; equity [\d,.]+ USDT, requirement [\d,.]+ USDT, "
+        "worst scenario [A-Z]+: ",
+        details["short-margin"],
+    )
+    assert margin is not None
+    assert 0 < float(margin[1]) <= 1e-6, "at most one base unit of USDT"
+
+
+# Margin.
+
+
+def test_every_account_of_a_book_has_enough_margin_after_its_margin_calls(book: DemoBook) -> None:
+    made = with_enough_margin(book)
+    assert 0 < (~evaluate_margins(book, book.accounts).sufficient).sum() < len(book.accounts) / 10
+    assert evaluate_margins(made, made.accounts).sufficient.all()
+    cash = made.assets.index("USDT")
+    for before, after in zip(book.accounts, made.accounts, strict=True):
+        assert after == before or after == {**before, cash: after[cash]}
+        assert after.get(cash, 0) >= before.get(cash, 0)
+
+
+def test_one_unit_short_is_one_unit_short(book: DemoBook) -> None:
+    made = with_enough_margin(book)
+    account = next(account for account in made.accounts if account)
+    short = short_by_one(made, account)
+    cash = made.assets.index("USDT")
+    enough = {**short, cash: short.get(cash, 0) + 1}
+    assert evaluate_margins(made, [short, enough]).sufficient.tolist() == [False, True]
+
+
+def test_the_margin_market_has_every_asset_at_its_published_price(shown: Performance) -> None:
+    made, space = shown.scene.made, shown.scene.space
+    document = parse_market(space.margin_market.read_bytes())
+    assert document.to_bytes() == margin_market(made.market).to_bytes()
+    assert document.risk_array is not None
+    entries = zip(made.market.instruments, document.risk_array.values.tolist(), strict=True)
+    for (instrument, entry), unit in zip(entries, made.market.unit_values(), strict=True):
+        assert entry == unit if not instrument.is_option else abs(entry - unit) <= unit / 100
+    assert (space.bundle / "model-margin.json").read_bytes() == margin_model()
+    assert (space.bundle / "market-margin.json").read_bytes() == space.margin_market.read_bytes()
+
+
+def test_a_book_that_is_short_of_margin_fails_the_demonstration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_steps, "with_enough_margin", lambda made: _impoverished(made))
+    with pytest.raises(DemoFailedError, match="1 accounts of the made-up book are short of margin"):
+        perform(tmp_path / "demo")
+
+
+def _impoverished(made: DemoBook) -> DemoBook:
+    accounts = list(with_enough_margin(made).accounts)
+    place = next(place for place, account in enumerate(accounts) if account)
+    accounts[place] = short_by_one(made, accounts[place])
+    return replace(made, accounts=tuple(accounts))
 
 
 # Documents.
 
 
 def test_the_model_is_about_every_position_and_the_value_of_all(shown: Performance) -> None:
-    (claim,) = shown.scene.verified.claims
-    statement = claim.statement
+    statement = shown.scene.verified.claims[0].statement
     assert (shown.scene.space.bundle / "model.json").read_bytes() == MODEL
     labels = [row.label for row in statement.rows]
     assert labels == ["net value", *(f"{asset.id} bounded" for asset in shown.scene.made.assets)]
@@ -487,7 +564,7 @@ def test_a_refusal_to_prove_for_another_reason_fails(
         run_attempt(_ready_for(attempt, shown, tmp_path / "copy"), attempt)
 
 
-@pytest.mark.parametrize("name", ["short-account", "too-little"])
+@pytest.mark.parametrize("name", ["short-account", "short-margin", "too-little"])
 def test_a_bundle_that_changes_although_nothing_is_proven_fails(
     name: str, shown: Performance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -600,6 +677,7 @@ def test_the_command_prints_a_summary_for_programs(tmp_path: Path) -> None:
     assert [refusal["check"] for refusal in summary["refusals"]] == [a.expected.value for a in ATTEMPTS]
     files = judges.contents(tmp_path / "demo" / "bundle")
     assert summary["accounts_proof"]["bytes"] == len(files["proofs/accounts-000000.narg"])
+    assert summary["margin_proof"]["bytes"] == len(files["proofs/margin-000000.narg"])
     assert summary["solvency_proof"]["bytes"] == len(files["proofs/solvency.narg"])
     assert summary["certificate"]["bytes"] == (tmp_path / "demo" / "certificate.json").stat().st_size
 

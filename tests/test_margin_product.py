@@ -182,6 +182,32 @@ def test_a_risk_array_two_units_off_is_refused_by_prover_and_verifier(
     assert caught.value.check is Check.CLAIM_DOCUMENTS
 
 
+def test_verifiers_insist_on_the_documents_of_several_claims(tmp_path: Path) -> None:
+    """Every claim was made with one of the models, and one of the markets, that were given."""
+    sealed = seal_accounts(tmp_path / "s", BOOK)
+    prove(sealed)
+    secrets = sealed.vault.open_book(sealed.result.digest, None)
+    bounded = b'{"format": "sealedbook/model/v1", "kind": "bounded"}'
+    prove_book(
+        sealed.bundle,
+        secrets,
+        sealed.issuer,
+        sealed.backend,
+        model=bounded,
+        market=MARKET,
+        name="bounded",
+        workers=1,
+    )
+    (tmp_path / "bounded.json").write_bytes(bounded)
+    example, other = EXAMPLES / KIND, tmp_path / "bounded.json"
+    both = ("--model", example / "model.json", "--market", example / "market.json", "--model", other)
+    words = ("verify", sealed.bundle, "--json")
+    assert run(*words, *both).code == ExitCode.ACCEPTED
+    for named in (both[:4], both[4:]):
+        done = run(*words, *named)
+        assert (done.code, done.document["check"]) == (ExitCode.REJECTED, Check.CLAIM_DOCUMENTS.value)
+
+
 # The imported sample of another proof system
 
 

@@ -32,10 +32,14 @@ _PROOF_LIMIT: Final = 1 << 31
 
 @dataclass(frozen=True)
 class ExpectedDocuments:
-    """Model and market that the caller insists on; None accepts what the bundle has."""
+    """Model and market that the caller insists on; None accepts what the bundle has.
+
+    With `others`, every claim must have been made with one of the models, and one of the markets, given in all.
+    """
 
     model: bytes | None = None
     market: bytes | None = None
+    others: tuple[ExpectedDocuments, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,12 @@ def verify_accounts_claim(
 def _compare_documents(
     claim: AccountsClaim, model: bytes, market: bytes | None, expected: ExpectedDocuments
 ) -> None:
-    for role, found, wanted in (("model", model, expected.model), ("market", market, expected.market)):
-        if wanted is not None and found != wanted:
+    insisted = (expected, *expected.others)
+    for role, found, wanted in (
+        ("model", model, [each.model for each in insisted if each.model is not None]),
+        ("market", market, [each.market for each in insisted if each.market is not None]),
+    ):
+        if wanted and found not in wanted:
             raise VerificationError(
                 Check.CLAIM_DOCUMENTS, f"claim {claim.name!r} was made with another {role} than yours"
             )

@@ -24,7 +24,7 @@ def demo(
             "--accounts",
             min=16,
             max=1_000_000,
-            help="Accounts to make up; 10,000 if not given (1,000, in a minute or two, on the reference backend).",
+            help="Accounts to make up; 10,000 if not given (50, in some minutes, on the reference backend).",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides the made-up book.")] = 2026,

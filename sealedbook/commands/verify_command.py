@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -27,10 +29,12 @@ def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle folder.")],
     issuer_key: IssuerKeyOption = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Insist that claims were made with this model.")
+        list[Path] | None,
+        typer.Option("--model", help="Insist that claims were made with this model, or one of several."),
     ] = None,
     market: Annotated[
-        Path | None, typer.Option("--market", help="Insist that claims were made with these prices.")
+        list[Path] | None,
+        typer.Option("--market", help="Insist that claims were made with these prices, or some of several."),
     ] = None,
     require: Annotated[
         list[str] | None,
@@ -46,10 +50,12 @@ def verify(
     """Check a bundle: signature, form, digests, the whole tree computed anew from its leaves, every proof."""
     with reported_errors(as_json=as_json):
         key = read_issuer_key(issuer_key)
-        expected = ExpectedDocuments(
-            model=read_small_file(model, "--model", MAX_JSON_BYTES) if model else None,
-            market=read_small_file(market, "--market", MAX_JSON_BYTES) if market else None,
-        )
+        models = [read_small_file(path, "--model", MAX_JSON_BYTES) for path in model or ()]
+        markets = [read_small_file(path, "--market", MAX_JSON_BYTES) for path in market or ()]
+        first, *others = [ExpectedDocuments(*each) for each in zip_longest(models, markets)] or [
+            ExpectedDocuments()
+        ]
+        expected = replace(first, others=tuple(others))
         with progress_bar() as bars:
             verified = verify_bundle(
                 existing_folder(bundle),

@@ -21,13 +21,15 @@ def audit(scene: Scene) -> None:
     stage.command(
         "sealedbook", "verify", space.bundle, "--issuer-key", scene.issuer_key_file,
         "--model", space.model, "--market", space.market,
+        "--model", space.margin_model, "--market", space.margin_market,
     )  # fmt: skip
+    margin = ExpectedDocuments(space.margin_model.read_bytes(), space.margin_market.read_bytes())
     with stage.working("Verifying") as bars:
         scene.verified = verify_bundle(
             space.bundle,
             scene.engine,
             issuer_key=scene.issuer_key,
-            expected=ExpectedDocuments(space.model.read_bytes(), space.market.read_bytes()),
+            expected=ExpectedDocuments(space.model.read_bytes(), space.market.read_bytes(), (margin,)),
             progress=bars,
         )
     report = bundle_report(scene.verified)

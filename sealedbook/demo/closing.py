@@ -24,6 +24,12 @@ def _proven(scene: Scene) -> list[Finding]:
             Level.PROVEN,
         ),
         Finding(
+            "Margin",
+            f"each of the {book.leaf_count:,} leaves has the margin that margin.json requires in the market of "
+            "margin-market.json, whose scenarios were computed again",
+            Level.PROVEN,
+        ),
+        Finding(
             "Reserves",
             f"what reserves.json states covers the totals of all {len(book.assets)} assets, one by one, debts "
             "deducted; in every account other assets outweigh them",
@@ -33,6 +39,11 @@ def _proven(scene: Scene) -> list[Finding]:
             "One account",
             f"that at leaf {terms.leaf.index:,} {', and '.join(account_facts(scene.certified.statement))}; made "
             f"for {terms.audience!r}",
+            Level.PROVEN,
+        ),
+        Finding(
+            "Margin of one account",
+            f"that at leaf {scene.margin_certified.terms.leaf.index:,} has it too, for whoever sees the certificate",
             Level.PROVEN,
         ),
     ]
@@ -106,8 +117,9 @@ def _hidden() -> list[Finding]:
 def _not_proven() -> list[Finding]:
     return [
         Finding(
-            "Margin",
-            "that accounts stay above zero when prices move: they were valued at one set of prices",
+            "Other markets",
+            "that accounts have enough margin after this moment, or that a requirement is enough when prices move "
+            "further than margin.json looks",
             Level.NOT_PROVEN,
         ),
         Finding(

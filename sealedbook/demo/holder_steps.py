@@ -127,6 +127,41 @@ def certify(scene: Scene) -> None:
     stage.blank()
     stage.say("The lender has the bundle, and insists on what was agreed:")
     _lend(scene)
+    _certify_margin(scene, opening)
+
+
+def _certify_margin(scene: Scene, opening: Opening) -> None:
+    """The same account has enough margin, whoever asks."""
+    stage, space = scene.stage, scene.space
+    stage.blank()
+    stage.say(
+        "A counterparty asks for something else: that this account has the margin which the published rules require."
+    )
+    stage.command(
+        "sealedbook", "certify", scene.opening_file(opening), "--statement", space.margin_model,
+        "--market", space.margin_market, "--out", space.margin_certificate,
+    )  # fmt: skip
+    model, market = space.margin_model.read_bytes(), space.margin_market.read_bytes()
+    with stage.working("Proving"):
+        own = verify_own_opening(scene.opening_file(opening).read_bytes(), opening.account, scene.engine)
+        scene.margin_certificate = make_certificate(own, scene.engine, model=model, market=market)
+    data = scene.margin_certificate.to_bytes()
+    space.margin_certificate.write_bytes(data)
+    stage.command(
+        "sealedbook", "verify-certificate", space.margin_certificate, "--bundle", space.bundle,
+        "--issuer-key", scene.issuer_key_file, "--statement", space.margin_model, "--market", space.margin_market,
+    )  # fmt: skip
+    scene.margin_certified = verify_certificate_in_bundle(
+        data,
+        space.bundle,
+        scene.engine,
+        issuer_key=scene.issuer_key,
+        expected=ExpectedTerms(None, ExpectedDocuments(model, market)),
+    )
+    stage.result(
+        f"ACCEPTED {len(data):,} bytes, of which the proof has {len(scene.margin_certificate.proof):,}; not in it: "
+        f"{_not_in(data, opening)}"
+    )
 
 
 def _lend(scene: Scene) -> None:

@@ -193,11 +193,24 @@ def _options() -> Iterator[Instrument]:
 def _option_value(
     underlying: str, kind: Kind, strike: int, expiry: datetime, *, move: float, volatility_factor: float
 ) -> float:
-    years = (expiry - AS_OF).total_seconds() / _SECONDS_PER_YEAR
+    forward = forward_price(underlying, expiry) * (1 + move)
+    volatility = implied_volatility(underlying, strike, forward) * volatility_factor
+    return black_76(forward, strike, _years_to(expiry), volatility, call=kind is Kind.CALL)
+
+
+def forward_price(underlying: str, expiry: datetime) -> float:
+    """What the coin is worth for delivery at `expiry`."""
     spot = next(float(price) for asset, _, price in _SPOT if asset == underlying)
-    forward = spot * (1 + move) * (1 + _YEARLY_CARRY * years)
-    volatility = _VOLATILITY[underlying] + _SMILE * abs(math.log(strike / forward))
-    return black_76(forward, strike, years, volatility * volatility_factor, call=kind is Kind.CALL)
+    return spot * (1 + _YEARLY_CARRY * _years_to(expiry))
+
+
+def implied_volatility(underlying: str, strike: int, forward: float) -> float:
+    """The volatility that an option of this strike is marked with."""
+    return _VOLATILITY[underlying] + _SMILE * abs(math.log(strike / forward))
+
+
+def _years_to(expiry: datetime) -> float:
+    return (expiry - AS_OF).total_seconds() / _SECONDS_PER_YEAR
 
 
 def _shocked_price(instrument: Instrument, move: float, volatility_factor: float) -> float:

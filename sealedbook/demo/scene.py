@@ -24,6 +24,7 @@ from verifier.certificate import VerifiedCertificate
 from verifier.findings import Finding
 from verifier.opening import VerifiedOpening
 
+MARGIN_CLAIM: Final = "margin"
 MOMENT: Final = format_time(AS_OF)
 """The moment that every book of the demonstration speaks of, as it is typed."""
 
@@ -65,12 +66,15 @@ class Scene:
     made: DemoBook = field(init=False)
     vault: Vault = field(init=False)
     proven: BookProof = field(init=False)
+    margin: BookProof = field(init=False)
     covered: SolvencyProof = field(init=False)
     verified: VerifiedBundle = field(init=False)
     opened: list[Opening] = field(init=False, default_factory=list)
     checked: list[VerifiedOpening] = field(init=False, default_factory=list)
     certificate: Certificate = field(init=False)
     certified: VerifiedCertificate = field(init=False)
+    margin_certificate: Certificate = field(init=False)
+    margin_certified: VerifiedCertificate = field(init=False)
     refusals: list[Refusal] = field(init=False, default_factory=list)
     findings: list[Finding] = field(init=False, default_factory=list)
     seconds: dict[str, float] = field(init=False, default_factory=dict)

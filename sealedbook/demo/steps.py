@@ -7,7 +7,7 @@ from typing import Final
 from sealedbook.demo.auditor_steps import audit
 from sealedbook.demo.cheating import ATTEMPT_GROUPS, PrivateRefusal, run_attempt
 from sealedbook.demo.closing import closing_findings
-from sealedbook.demo.exchange_steps import make_and_import, prove_accounts, prove_reserves, seal
+from sealedbook.demo.exchange_steps import make_and_import, prove_accounts, prove_margin, prove_reserves, seal
 from sealedbook.demo.holder_steps import certify, check_inclusion
 from sealedbook.demo.scene import Scene, Step
 
@@ -30,7 +30,7 @@ def cheat(scene: Scene) -> None:
             refusal = run_attempt(scene, attempt)
             scene.refusals.append(refusal)
             if isinstance(attempt.expected, PrivateRefusal):
-                stage.say(f"The exchange alone is told why, in {attempt.expected.units}:")
+                stage.say(f"The exchange alone is told why, in {attempt.units or attempt.expected.units}:")
                 stage.block(refusal.detail)
             stage.result(f"REFUSED by {refusal.check} ({attempt.expected.title})", style="bold red")
 
@@ -51,6 +51,7 @@ STEPS: Final = (
     Step("Make a book and import it", make_and_import),
     Step("Seal the book", seal),
     Step("Prove every account", prove_accounts),
+    Step("Prove margin", prove_margin),
     Step("Prove that reserves cover what is owed", prove_reserves),
     Step("Verify it as an auditor", audit),
     Step("Check three accounts as their holders", check_inclusion),

@@ -3,8 +3,11 @@
 <out>/.sealedbook-demo     marker: this folder is ours
 <out>/accounts.csv assets.json market.json     the made-up export and the public prices
 <out>/model.json reserves.json                 what is proven of every account, and of reserves
+<out>/margin.json margin-market.json           margin rules, and the market they are applied to
+<out>/margins.csv                              the exchange's own list of margins
 <out>/book/ vault/ bundle/ openings/           what the steps make
 <out>/statement.json certificate.json          what a holder proves to a lender
+<out>/margin-certificate.json                  what a holder proves to a counterparty
 <out>/cheating/                                altered copies, one for every attempt
 """
 
@@ -31,6 +34,10 @@ class Workspace:
         self.market = folder / "market.json"
         self.model = folder / "model.json"
         self.reserves = folder / "reserves.json"
+        self.margin_model = folder / "margin.json"
+        self.margin_market = folder / "margin-market.json"
+        self.margins = folder / "margins.csv"
+        self.margin_certificate = folder / "margin-certificate.json"
         self.statement = folder / "statement.json"
         self.certificate = folder / "certificate.json"
         self.book = folder / "book"
@@ -43,8 +50,9 @@ class Workspace:
     def made(self) -> tuple[Path, ...]:
         """Everything that a run makes."""
         files = (self.accounts, self.assets, self.market, self.model, self.reserves)
+        margins = (self.margin_model, self.margin_market, self.margins, self.margin_certificate)
         shown = (self.statement, self.certificate)
-        return (*files, *shown, self.book, self.vault, self.bundle, self.openings, self.cheating)
+        return (*files, *margins, *shown, self.book, self.vault, self.bundle, self.openings, self.cheating)
 
     @staticmethod
     def prepare(folder: Path) -> Workspace:

@@ -58,6 +58,8 @@ class Attempt:
     expected: Check | PrivateRefusal
     prepare: Callable[[Scene, Path], None]
     judge: Callable[[Scene, Path], None]
+    units: str = ""
+    """What a private refusal counts in, if not in the units of the command."""
 
 
 def run_attempt(scene: Scene, attempt: Attempt) -> Refusal:

@@ -53,11 +53,27 @@ def as_auditor_then_left_out_holder(scene: Scene, folder: Path) -> None:
 
 def as_prover(scene: Scene, folder: Path) -> None:
     """The exchange proves its model about the bundle in `folder`."""
-    bundle, space = folder / "bundle", scene.space
+    space = scene.space
+    _prove(scene, folder, space.model, space.market, "--model", space.model)
+
+
+def as_prover_of_margin(scene: Scene, folder: Path) -> None:
+    """The exchange proves its margin model about the bundle in `folder`."""
+    model, market = scene.space.margin_model, scene.space.margin_market
+    _prove(scene, folder, model, market, "--model", model, "--market", market)
+
+
+def _prove(scene: Scene, folder: Path, model: Path, market: Path, *options: object) -> None:
+    bundle = folder / "bundle"
     scene.stage.command(
-        "sealedbook", "prove", bundle, "--vault", space.vault, "--model", space.model,
+        "sealedbook",
+        "prove",
+        bundle,
+        "--vault",
+        scene.space.vault,
+        *options,
         exit_code=ExitCode.REFUSED_INPUT,
-    )  # fmt: skip
+    )
     before = contents(bundle)
     digest = scene.book_digest(bundle)
     try:
@@ -67,8 +83,8 @@ def as_prover(scene: Scene, folder: Path) -> None:
                 scene.vault.open_book(digest, None),
                 scene.vault.issuer(None),
                 scene.engine,
-                model=space.model.read_bytes(),
-                market=space.market.read_bytes(),
+                model=model.read_bytes(),
+                market=market.read_bytes(),
                 progress=bars,
             )
     finally:

@@ -14,8 +14,9 @@ from prover.bundle import describe_file, write_attestation
 from sealedbook.demo.book import Account
 from sealedbook.demo.cheating.attempt import Attempt, PrivateRefusal
 from sealedbook.demo.cheating.copies import MARKET_NAME, copy_bundle, seal_other_book, sign_again
-from sealedbook.demo.cheating.judges import as_auditor, as_prover
+from sealedbook.demo.cheating.judges import as_auditor, as_prover, as_prover_of_margin
 from sealedbook.demo.cheating.tree import raise_price
+from sealedbook.demo.margin import short_by_one
 from sealedbook.demo.scene import Scene
 from verifier.checks import Check
 
@@ -66,12 +67,22 @@ def _change_prices_and_claim(scene: Scene, folder: Path) -> None:
     market = (folder / MARKET_NAME).read_bytes()
 
     def updated(claim: Claim) -> Claim:
-        if not isinstance(claim, AccountsClaim):
+        if not isinstance(claim, AccountsClaim) or claim.market != MARKET_NAME:
             return claim
         statement = compile_claim((folder / claim.model).read_bytes(), market, attestation.book.assets)
         return replace(claim, statement_digest=statement.digest())
 
     sign_again(folder, scene.vault.issuer(None), claims=[updated(claim) for claim in attestation.claims])
+
+
+def _make_margin_short(scene: Scene, folder: Path) -> None:
+    """Leave the third holder one base unit of USDT short of the margin that their positions require."""
+    account = scene.opened[-1].account
+
+    def alter(accounts: dict[str, Account]) -> None:
+        accounts[account] = short_by_one(scene.made, accounts[account])
+
+    seal_other_book(scene, folder, alter)
 
 
 PROOF_ATTEMPTS: Final = (
@@ -81,6 +92,14 @@ PROOF_ATTEMPTS: Final = (
         PrivateRefusal.PROVE,
         _make_account_short,
         as_prover,
+    ),
+    Attempt(
+        "short-margin",
+        "It seals a book in which one trader has a millionth of a USDT less than the margin that is required.",
+        PrivateRefusal.PROVE,
+        _make_margin_short,
+        as_prover_of_margin,
+        units="the terms of the margin model",
     ),
     Attempt(
         "borrowed-proof",
