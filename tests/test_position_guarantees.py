@@ -16,6 +16,8 @@ from circuits.position_guarantees import Guarantee, PositionGuarantee, PositionG
 from circuits.rows import Auxiliary, Row, Scope
 from circuits.statement import Statement
 from primitives.parameters import AMOUNT_LIMIT
+from verifier.bundle import verify_bundle
+from verifier.claims import ExpectedDocuments
 from verifier.findings import Level
 from verifier.report import bundle_report
 
@@ -197,7 +199,7 @@ def fast(tmp_path: Path) -> Sealed:
         (None, ALL, Level.NOT_PROVEN, "but no claim bounds what an account holds"),
         (model("bounded"), ALL, Level.NOT_PROVEN, "but no claim is seen to show that an account's assets"),
         (model("non-negative"), ALL, Level.PROVEN, "; no account is below zero"),
-        (model("net-value", prices=PRICES), ALL, Level.PROVEN, "assets outweigh them at the prices of 'accounts'"),
+        (model("net-value", prices=PRICES), ALL, Level.CLAIMED, "at the prices of 'accounts', which are the issuer's"),
         (model("net-value", prices=PRICES), (BTC, USD), Level.NOT_PROVEN, "no reserves are shown for ETH"),
     ],
     ids=["no claim", "bounded", "non-negative", "net value", "net value of what is not covered"],
@@ -214,11 +216,26 @@ def test_words_and_levels(
     assert cover.level is level
     assert cover.text.startswith(f"{', '.join(names)}: at least the total of all accounts")
     assert words in cover.text
-    assert ("cover the totals of" in report.verdict) == (level is Level.PROVEN)
-    assert ("not enough by itself" in report.verdict) == (level is not Level.PROVEN)
+    assert ("cover the totals of" in report.verdict) == (level is not Level.NOT_PROVEN)
+    assert ("if the issuer's own prices are sound" in report.verdict) == (level is Level.CLAIMED)
+    assert ("not enough by itself" in report.verdict) == (level is Level.NOT_PROVEN)
     figures: Any = report.to_json()["figures"]
     assert {asset["level"] for asset in figures["solvency"][0]["assets"]} == {level.value}
     assert figures["solvency"][0]["not_covered"] == [asset.id for asset in ASSETS if asset.id not in names]
+
+
+def test_prices_of_ones_own_make_it_proven(fast: Sealed) -> None:
+    """At the issuer's prices a worthless coin could outweigh what customers are owed."""
+    document = model("net-value", prices=PRICES)
+    prove_accounts(fast, document)
+    prove(fast, reserves_document(TOTALS))
+    verified = verify_bundle(
+        fast.bundle, fast.backend, issuer_key=None, expected=ExpectedDocuments(model=document)
+    )
+    report = bundle_report(verified)
+    (cover,) = [finding for finding in report.findings if finding.subject == "Stated reserves (solvency)"]
+    assert cover.level is Level.PROVEN
+    assert "issuer's" not in cover.text + report.verdict
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,10 @@ class SolvencyReport:
         """One sentence."""
         if all(cover.rests_on.makes_totals_count for cover in self._cover):
             names = _names(self._asset(cover) for cover in self._cover)
+            if any(self._at_issuers_prices(cover.rests_on) for cover in self._cover):
+                return (
+                    f"The stated reserves cover the totals of {names}, if the issuer's own prices are sound."
+                )
             return f"The stated reserves cover the totals of {names}."
         return "What it shows of reserves is not enough by itself: read the lines that are not yet proven."
 
@@ -76,7 +80,19 @@ class SolvencyReport:
         """Of the sentence that reserves cover the total."""
         if not rests_on.makes_totals_count:
             return Level.NOT_PROVEN
+        if self._at_issuers_prices(rests_on):
+            return Level.CLAIMED
         return Level.PROVEN if self._verified.totals is None else Level.RECOMPUTED
+
+    def _at_issuers_prices(self, rests_on: PositionGuarantee) -> bool:
+        """Whether debts count as outweighed only at prices that nobody but the issuer stands behind.
+
+        With one worthless coin priced absurdly, a made-up account that owes what customers are owed is "worth"
+        more than nothing, and lowers the total. Prices that the caller insists on rule that out.
+        """
+        if rests_on.guarantee is not Guarantee.OUTWEIGHED or rests_on.statement is None:
+            return False
+        return not self._accounts[rests_on.statement].documents_expected
 
     def _cover_findings(self) -> list[Finding]:
         """One for all assets whose totals rest on the same."""
@@ -113,7 +129,12 @@ class SolvencyReport:
                 f", debts deducted, but of what outweighs debts, no reserves are shown for {names}: made-up debts "
                 "could hide what is owed"
             )
-        return f", debts deducted; in every account other assets outweigh them at the prices of {claim!r}"
+        outweighed = (
+            f", debts deducted; in every account other assets outweigh them at the prices of {claim!r}"
+        )
+        if self._at_issuers_prices(rests_on):
+            return f"{outweighed}, which are the issuer's: give yours with --model and --market"
+        return outweighed
 
     def _totals_findings(self) -> list[Finding]:
         totals = self._verified.totals
