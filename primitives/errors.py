@@ -19,5 +19,9 @@ class DecodingError(SealedbookError):
         super().__init__(reason if index is None else f"element {index}: {reason}")
 
 
+class UnwritableError(SealedbookError):
+    """A file or folder cannot be written, whatever would be in it: disk full, no permission, read-only."""
+
+
 class BackendUnavailableError(SealedbookError):
     """The requested backend cannot be loaded on this machine."""

@@ -19,7 +19,7 @@ from primitives.attestation import (
 )
 from primitives.claims import Claim
 from primitives.strict_json import JsonError
-from prover.errors import PublicationError
+from prover.errors import PublicationError, PublicationWriteError
 from prover.issuer import Issuer
 
 _COPY_BYTES: Final = 1 << 20
@@ -49,7 +49,9 @@ def add_documents(folder: Path, documents: Mapping[str, Path]) -> list[BundleFil
         try:
             shutil.copyfile(source, folder / name)
         except OSError as error:
-            raise PublicationError(f"cannot copy the public document {source}: {error.strerror}") from error
+            raise PublicationWriteError(
+                f"cannot copy the public document {source}: {error.strerror}"
+            ) from error
     return [describe_file(folder, name) for name in documents]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from primitives.errors import SealedbookError
+from primitives.errors import SealedbookError, UnwritableError
 
 
 class ProverError(SealedbookError):
@@ -15,3 +15,7 @@ class VaultError(ProverError):
 
 class PublicationError(ProverError):
     """A bundle or vault entry could not be written; what was there before is untouched."""
+
+
+class PublicationWriteError(PublicationError, UnwritableError):
+    """The same, because the operating system refuses: disk full, no permission, read-only."""

@@ -41,7 +41,7 @@ from circuits.positions import PositionBatch
 from primitives.attestation import ATTESTATION_NAME
 from primitives.backend import Backend
 from prover.book.store import AccountBatch, Book
-from prover.errors import ProverError, PublicationError
+from prover.errors import ProverError, PublicationWriteError
 from prover.progress import Progress, no_progress
 
 COLUMNS: Final = ("account", "equity", "requirement", "surplus", "worst_scenario", "sufficient", "fails")
@@ -218,7 +218,7 @@ def _private_file(out: Path) -> Iterator[Path]:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
     except OSError as error:
-        raise PublicationError(f"cannot write {out}: {error.strerror}") from error
+        raise PublicationWriteError(f"cannot write {out}: {error.strerror}") from error
     os.close(handle)
     path = Path(name)
     try:

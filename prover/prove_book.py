@@ -48,7 +48,7 @@ from primitives.kernel_choice import get_kernels
 from primitives.strict_json import JsonError
 from prover.argument import ArgumentProver, ArgumentWitness
 from prover.bundle import describe_file, is_bundle, write_attestation
-from prover.errors import ProverError, PublicationError
+from prover.errors import ProverError, PublicationWriteError
 from prover.failure_terms import FailureExplainer, FailureTerms
 from prover.issuer import Issuer
 from prover.progress import Progress, no_progress
@@ -70,6 +70,9 @@ class Failure:
     row: str = field(repr=False)
     value: int = field(repr=False)
     shortfall: int = field(repr=False)
+    """How far the value is below zero (0 if it is not)."""
+    excess: int = field(repr=False)
+    """How far it is above the largest that the row allows (0 if it is not)."""
     terms: FailureTerms | None = field(default=None, repr=False)
     """The same in the terms of a margin model: units of the quote currency, equity, requirement."""
 
@@ -77,7 +80,7 @@ class Failure:
         """One line: which account, which row, how short."""
         if self.terms is not None:
             return f"account {self.account!r}: {self.row}: {self.terms.describe()}"
-        short = f"short by {self.shortfall:,}" if self.shortfall else "above its bound"
+        short = f"short by {self.shortfall:,}" if self.shortfall else f"above its bound by {self.excess:,}"
         return f"account {self.account!r}: {self.row}: {self.value:,} ({short})"
 
 
@@ -236,9 +239,8 @@ def _check_every_account(job: _Job, explainer: FailureExplainer, progress: Progr
                 account = job.book.account_at(start + violation.account) or "(padding)"
                 place = violation.account
                 terms = explainer.explain(violation, positions.accounts(place, place + 1))
-                failures.append(
-                    Failure(account, violation.label, violation.value, violation.shortfall, terms)
-                )
+                amounts = violation.value, violation.shortfall, violation.excess
+                failures.append(Failure(account, violation.label, *amounts, terms))
         progress("Evaluating the statement", start + step, leaves)
     if count:
         raise StatementFailsError(tuple(failures), count)
@@ -249,7 +251,7 @@ def _prove_batches(job: _Job, work: Path, workers: int, progress: Progress) -> i
     try:
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise PublicationError(f"cannot write {work}: {error.strerror}") from error
+        raise PublicationWriteError(f"cannot write {work}: {error.strerror}") from error
     missing = [batch for batch in range(job.plan.count) if not _is_finished(job, work, batch)]
     done = resumed = job.plan.count - len(missing)
     progress("Proving", done * job.plan.size, job.plan.leaf_count)
@@ -298,7 +300,7 @@ def _store_proof(path: Path, proof: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise PublicationError(f"cannot write {path}: {error.strerror}") from error
+        raise PublicationWriteError(f"cannot write {path}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -312,7 +314,7 @@ def only_run(book: VaultBook) -> Iterator[None]:
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(work, os.O_RDONLY)
     except OSError as error:
-        raise PublicationError(f"cannot write {work}: {error.strerror}") from error
+        raise PublicationWriteError(f"cannot write {work}: {error.strerror}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prover.book import atomic
-from prover.errors import PublicationError
+from prover.errors import PublicationError, PublicationWriteError
 
 PUBLIC_FOLDER_MODE = 0o755
 PUBLIC_FILE_MODE = 0o644
@@ -44,7 +44,7 @@ def working_folder(destination: Path) -> Iterator[Path]:
         with atomic.build_folder(destination) as work:
             yield work
     except OSError as error:
-        raise PublicationError(
+        raise PublicationWriteError(
             f"cannot write {destination}: {error.strerror or error}; what was there before is untouched"
         ) from error
 

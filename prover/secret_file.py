@@ -16,7 +16,7 @@ from Crypto.Cipher import AES
 from Crypto.Random import get_random_bytes
 
 from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_json
-from prover.errors import PublicationError, VaultError
+from prover.errors import PublicationWriteError, VaultError
 
 FILE_FORMAT: Final = "sealedbook/secret/v1"
 _NO_PROTECTION: Final = "none"
@@ -43,7 +43,7 @@ def write_private(path: Path, data: bytes) -> None:
                 path.unlink()
             raise
     except OSError as error:
-        raise PublicationError(f"cannot write {path}: {error.strerror}") from error
+        raise PublicationWriteError(f"cannot write {path}: {error.strerror}") from error
 
 
 def write_secret(path: Path, kind: str, secret: bytes, passphrase: str | None) -> None:

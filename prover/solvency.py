@@ -29,7 +29,7 @@ from primitives.strict_json import JsonError
 from primitives.totals import totals_document
 from prover.argument import ArgumentProver, ProofRandomness, TotalsWitness
 from prover.book_totals import BookTotals, sum_book
-from prover.errors import ProverError, PublicationError
+from prover.errors import ProverError, PublicationWriteError
 from prover.issuer import Issuer
 from prover.progress import Progress, no_progress
 from prover.prove_book import document_name, only_run, publish_claim, read_attestation, without_claim
@@ -186,4 +186,4 @@ def _publish(
             path.write_bytes(proof)
             publish_claim(bundle, attestation, claim, documents, {claim.proof_name: path}, issuer)
     except OSError as error:
-        raise PublicationError(f"cannot write {bundle}: {error.strerror or error}") from error
+        raise PublicationWriteError(f"cannot write {bundle}: {error.strerror or error}") from error

@@ -29,7 +29,7 @@ from primitives.attestation import ATTESTATION_NAME, SealedBook
 from primitives.parameters import HASH_BYTES, NODE_BYTES
 from primitives.strict_json import JsonError, JsonObject, canonical_json, parse_json
 from primitives.sum_tree import SumNode, level_offset, split_nodes, tree_height
-from prover.errors import PublicationError, VaultError
+from prover.errors import PublicationWriteError, VaultError
 from prover.issuer import Issuer, check_issuer_name, create_issuer, load_issuer
 from prover.randomness import KEY_BYTES, SecretStream
 from prover.secret_file import passphrase_bytes, read_secret, write_private
@@ -78,7 +78,7 @@ class Vault:
             folder.chmod(0o700)
             (folder / BOOKS_NAME).mkdir(mode=0o700)
         except OSError as error:
-            raise PublicationError(f"cannot make the vault {folder}: {error.strerror}") from error
+            raise PublicationWriteError(f"cannot make the vault {folder}: {error.strerror}") from error
         create_issuer(folder, issuer_name, passphrase)
         write_private(folder / MARKER_NAME, canonical_json({"format": VAULT_FORMAT}) + b"\n")
         return Vault(folder)
@@ -279,7 +279,7 @@ class AccountIndexWriter:
             raise VaultError("the book names one account twice") from error
         except sqlite3.Error as error:
             # A full disk is no OSError here. The message of SQLite holds no values.
-            raise PublicationError(f"cannot write {self._path}: {error}") from error
+            raise PublicationWriteError(f"cannot write {self._path}: {error}") from error
 
 
 @dataclass(frozen=True)

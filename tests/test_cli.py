@@ -475,6 +475,15 @@ def test_missing_places(sealed_once: Sealed, opening: Path, tmp_path: Path) -> N
     refused("Is a directory", "check", tmp_path, "--account", "a", "--root", "00" * 32, code=ENVIRONMENT)
 
 
+def test_places_that_cannot_be_written(sealed_once: Sealed, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    below = tmp_path / "file" / "new"
+    vault = sealed_once.vault.folder
+    book = sealed_once.folder / "book"
+    refused(f"cannot write {below}", "commit", book, "--out", below, "--vault", vault, code=ENVIRONMENT)
+    refused(f"cannot make the vault {below}", "init", "--vault", below, "--name", "X", code=ENVIRONMENT)
+
+
 def test_an_unknown_backend(sealed_once: Sealed) -> None:
     refused("unknown backend 'abacus'", "verify", sealed_once.bundle, "--backend", "abacus", code=ENVIRONMENT)
 

@@ -89,6 +89,16 @@ def test_one_failing_account_stops_the_run(tampered_once: Sealed) -> None:
     assert not any((tampered_once.vault_entry / WORK_NAME).iterdir())
 
 
+def test_a_value_above_its_bound_is_told_with_how_far(tampered_once: Sealed) -> None:
+    prices = {"quote": "USD", "scale": 2, "prices": [{"asset": "USD", "price": "1"}]}
+    model = {"kind": "net-value", "assets": ["USD"], "prices": prices, "width": 21}
+    with pytest.raises(StatementFailsError) as caught:
+        prove(tampered_once, json.dumps({"format": "sealedbook/model/v1", **model}).encode())
+    failure = next(failure for failure in caught.value.failures if failure.account == "alice")
+    assert (failure.value, failure.shortfall, failure.excess) == (2_500_075, 0, 402_924)
+    assert failure.describe().endswith("2,500,075 (above its bound by 402,924)")
+
+
 def test_only_the_first_failures_are_listed(tmp_path: Path) -> None:
     debtors = {f"debtor {number:03d}": {"USD": -number} for number in range(1, 41)}
     sealed = seal(tmp_path / "book", fastest_backend(), debtors)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from primitives.errors import UnwritableError
 from prover.errors import ProverError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class BookExistsError(BookError):
     """The output path is taken; nothing was changed."""
 
 
-class BookWriteError(BookError):
+class BookWriteError(BookError, UnwritableError):
     """The book could not be written (disk full, no permission); what was there before is untouched."""
 
 

@@ -185,7 +185,7 @@ def refuse_to_overwrite(out: Path, *, replace: bool) -> None:
     if not looks_like_a_book(out):
         raise BookExistsError(f"{out} holds something that is not a book: choose another place, or empty it")
     if not replace:
-        raise BookExistsError(f"{out} is a book already: give replace to overwrite it, or another place")
+        raise BookExistsError(f"{out} is a book already: replace it, or choose another place")
 
 
 def looks_like_a_book(folder: Path) -> bool:

@@ -114,7 +114,7 @@ def import_(
                     replace=replace,
                 )
         except BookExistsError as error:
-            hint = "" if replace else " (--replace overwrites a book)"
+            hint = "" if replace else " (--replace overwrites it)"
             raise OptionError(f"{error}{hint}") from error
         except ImportFailedError as error:
             if as_json:

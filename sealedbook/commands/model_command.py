@@ -32,7 +32,8 @@ def _group() -> None:
 def explain(
     model: Annotated[Path, typer.Argument(help="The model document.")],
     market: Annotated[
-        Path | None, typer.Option("--market", help="The market that it is compiled with.")
+        Path | None,
+        typer.Option("--market", help="The market; the market.json of the bundle or book if not given."),
     ] = None,
     assets: Annotated[
         Path | None, typer.Option("--assets", help="The assets of the book: a list in JSON or CSV.")
@@ -49,10 +50,12 @@ def explain(
     with reported_errors(as_json=as_json):
         from circuits.model_report import report_model
 
+        of_book = _book_assets(assets, bundle, book)
+        place = market if market is not None else _own_market(bundle, book)
         report = report_model(
             read_small_file(model, "MODEL", MAX_JSON_BYTES),
-            None if market is None else read_small_file(market, "--market", MAX_JSON_BYTES),
-            _book_assets(assets, bundle, book),
+            None if place is None else read_small_file(place, "--market", MAX_JSON_BYTES),
+            of_book,
         )
         if as_json:
             print_json(_to_json(report))
@@ -76,6 +79,18 @@ def _book_assets(assets: Path | None, bundle: Path | None, book: Path | None) ->
 
         return Book.open(book).assets
     return _asset_list(assets if assets is not None else Path())
+
+
+def _own_market(bundle: Path | None, book: Path | None) -> Path | None:
+    """The market that a bundle or a book carries: `prove` compiles with it too."""
+    if bundle is not None:
+        path = bundle / "market.json"
+        return path if path.is_file() else None
+    if book is not None:
+        from prover.book.store import Book
+
+        return Book.open(book).documents.get("market.json")
+    return None
 
 
 def _asset_list(path: Path) -> AssetList:

@@ -80,6 +80,7 @@ def prove(
                         "row": failure.row,
                         "value": str(failure.value),
                         "shortfall": str(failure.shortfall),
+                        "excess": str(failure.excess),
                         "text": failure.describe(),
                     }
                     for failure in error.failures
