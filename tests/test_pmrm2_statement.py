@@ -125,29 +125,52 @@ def test_many_small_accounts_by_the_solver(name: str) -> None:
     check_agreement(made.model(), made.rows(accounts), [True] * 25 + [False] * 25)
 
 
+def with_only(
+    made: Prepared, scenarios: tuple[Scenario, ...], *, base: float = 0.9, gamma: float = 0.0
+) -> Prepared:
+    """The model with these scenarios alone, ``lam = base`` and ``mu = 1`` on every expiry, and gam_e = gamma."""
+    parameters = made.definition.fields.parameters
+    names = ("long_rate_addition", "long_rate_multiple", "short_rate_addition", "short_rate_multiple")
+    factors = dict.fromkeys(names, 0.0) | {"long_base": base, "short_base": 1.0}
+    return made.with_fields(
+        parameters=dataclasses.replace(
+            parameters,
+            scenarios=scenarios,
+            loss_factors=dataclasses.replace(parameters.loss_factors, **factors),
+            basis=dataclasses.replace(parameters.basis, addition=gamma, multiple=0.0),
+        )
+    )
+
+
 @pytest.mark.parametrize("base", [0.9, 1.0, 1.2])
 @pytest.mark.parametrize("shock", [Shock.LINEAR, Shock.ABS])
-def test_skew_scenarios_alone_by_the_solver(shock: Shock, base: float) -> None:
+@pytest.mark.parametrize("options", ["several", "single"])
+def test_skew_scenarios_alone_by_the_solver(options: str, shock: Shock, base: float) -> None:
     """With nothing else to bind: gains and losses in skew scenarios set the margin, for every order of discounts."""
-    made = coarse("e10_not_concave_near_expiry")
-    parameters = made.definition.fields.parameters
-    flat = {"long_rate_addition": 0.0, "long_rate_multiple": 0.0, "short_base": 1.0}
-    flat |= {"short_rate_addition": 0.0, "short_rate_multiple": 0.0, "long_base": base}
-    parameters = dataclasses.replace(
-        parameters,
-        scenarios=(Scenario(1.0, shock),),
-        loss_factors=dataclasses.replace(parameters.loss_factors, **flat),
-        basis=dataclasses.replace(parameters.basis, addition=0.0, multiple=0.0),
-    )
-    alone = made.with_fields(parameters=parameters)
-    accounts = random_accounts(alone, f"{shock} {base}", 40, largest=20)
-    at = alone.at_zero(accounts)
-    amounts = alone.amounts(accounts)
-    mark = [sum(c * a for c, a in zip(alone.book.figures.mark, row, strict=True)) for row in amounts.options]
+    name = "e10_not_concave_near_expiry"
+    made = coarse(name) if options == "several" else as_coarse(one_option_each(name, base))
+    alone = with_only(made, (Scenario(1.0, shock),), base=base)
+    accounts = random_accounts(alone, f"{options} {shock} {base}", 40, largest=20)
+    mark = [
+        sum(c * a for c, a in zip(alone.book.figures.mark, row, strict=True))
+        for row in alone.amounts(accounts).options
+    ]
     signs = {
         (loss < 0, value > 0) for loss, value in zip(alone.margin(accounts).phi[:, 0], mark, strict=True)
     }
     assert {(True, True), (True, False)} <= signs
+    at = alone.at_zero(accounts)
+    check_agreement(alone.model(), alone.rows([*at, *poorer(at)]), [True] * 40 + [False] * 40)
+
+
+@pytest.mark.parametrize("options", ["several", "single"])
+def test_the_basis_alone_by_the_solver(options: str) -> None:
+    name = "e10_not_concave_near_expiry"
+    made = coarse(name) if options == "several" else as_coarse(one_option_each(name, 0.9))
+    alone = with_only(made, (), gamma=0.8)
+    accounts = random_accounts(alone, f"basis {options}", 40, largest=20)
+    assert sum(beta < 0 for beta in alone.margin(accounts).beta) > 30
+    at = alone.at_zero(accounts)
     check_agreement(alone.model(), alone.rows([*at, *poorer(at)]), [True] * 40 + [False] * 40)
 
 
