@@ -27,6 +27,7 @@ $(STAMP): pyproject.toml $(NATIVE_SOURCES)
 	echo "  *** Everything works on the reference backend, hundreds of times slower.        ***"; \
 	echo "  *** Install Rust (https://rustup.rs) and run 'make clean install' for full speed. ***"; \
 	echo; }
+	@echo "Installed in $(VENV). $$($(BIN)/python -W ignore -c 'import primitives.backends as b; print("Backend:", b.get_backend().name)')"
 	@touch $@
 
 lint: $(STAMP)

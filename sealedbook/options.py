@@ -85,7 +85,11 @@ def read_issuer_key(value: str | None) -> bytes | None:
     if value is None:
         return None
     text = value.strip()
-    if len(text) != 2 * PUBLIC_KEY_BYTES and Path(value).exists():
+    if len(text) != 2 * PUBLIC_KEY_BYTES:
+        if not Path(value).exists():
+            raise OptionError(
+                f"--issuer-key: {value} is neither {2 * PUBLIC_KEY_BYTES} hexadecimal digits nor a file"
+            )
         text = read_small_file(Path(value), "--issuer-key").decode("ascii", errors="replace").strip()
     return parse_hex(text, PUBLIC_KEY_BYTES, "--issuer-key")
 
