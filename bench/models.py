@@ -22,13 +22,14 @@ from primitives.argument_instance import ArgumentInstance
 from primitives.argument_parameters import ArgumentShape, batch_profile, certificate_profile
 from primitives.backend import Backend
 from primitives.backends import get_backend
+from primitives.claims import MAX_BATCH_CELLS
 from primitives.generators import Generators
 from primitives.kernel_choice import get_kernels
 from prover.argument import ArgumentProver, ArgumentWitness
 from verifier.argument import ArgumentVerifier
 
 _EVALUATED: Final = 1 << 14
-_PROVEN_BITS: Final = 1 << 25
+_PROVEN_BITS: Final = MAX_BATCH_CELLS
 """Of all accounts of a measured proof: enough that the fixed part of a proof does not count."""
 _PARADEX_TARGET: Final = 5.0
 _PROVING_TARGET: Final = 1.3

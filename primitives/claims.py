@@ -34,8 +34,12 @@ PROOF_FOLDER: Final = "proofs/"
 MAX_CLAIMS: Final = 64
 MAX_BATCHES: Final = 1 << 16
 MAX_BATCH_ACCOUNTS: Final = 1 << 15
-MAX_BATCH_CELLS: Final = 1 << 25
-"""Accounts times padded bits of one batch: bounds what a prover holds in memory at once."""
+MAX_BATCH_CELLS: Final = 1 << 27
+"""Accounts times padded bits of one batch: bounds what a prover holds in memory at once, about 200 MB.
+
+What a batch costs whatever it holds (the opening over 2^14 columns) is then small also for wide statements: with
+2^18 padded bits an account, 2^25 cells made proving twice as dear.
+"""
 
 _NAME: Final = re.compile(r"\A[a-z0-9][a-z0-9-]{0,39}\Z")
 
@@ -87,7 +91,7 @@ class BatchPlan:
     def for_statement(statement: SizedStatement, leaf_count: int) -> BatchPlan:
         """The plan that prover and verifier both derive; `leaf_count` is a power of two.
 
-        The largest power of two that is at most the number of leaves, 2^15, and 2^25 over the padded bits of
+        The largest power of two that is at most the number of leaves, 2^15, and 2^27 over the padded bits of
         an account.
         """
         padded_bits = ArgumentShape(1, statement.bit_count, len(statement.assets), 0, 0).padded_bits

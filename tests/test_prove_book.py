@@ -199,7 +199,7 @@ def test_a_model_that_makes_no_statement(tampered_once: Sealed) -> None:
 
 @pytest.mark.parametrize("name", AVAILABLE_BACKENDS)
 def test_batches_are_planned_by_bits(name: str) -> None:
-    """The largest power of two within 2^15 accounts and 2^25 cells, whatever the backend."""
+    """The largest power of two within 2^15 accounts and 2^27 cells, whatever the backend."""
 
     class Sized:
         def __init__(self, bits: int) -> None:
@@ -208,9 +208,9 @@ def test_batches_are_planned_by_bits(name: str) -> None:
 
     for bits, leaves, size in (
         (1, 1 << 20, 1 << 15),
-        (1024, 1 << 20, 1 << 15),
-        (1025, 1 << 20, 1 << 14),
-        (1 << 23, 1 << 20, 4),
+        (4096, 1 << 20, 1 << 15),
+        (4097, 1 << 20, 1 << 14),
+        (1 << 23, 1 << 20, 16),
         (64, 16, 16),
         (64, 1, 1),
     ):
