@@ -362,7 +362,8 @@ def test_refused_options(sealed_once: Sealed, opening: Path, tmp_path: Path) -> 
     for value in ("", "00", "zz" * 32, "00" * 33, "00 " * 21 + "0"):
         refused(f"--root: {digits}", *to_check, "--root", value)
         refused(f"--book-digest: {digits}", *to_check, "--book-digest", value)
-        refused(f"--issuer-key: {digits}", "verify", bundle, "--issuer-key", value or "x")
+        key, fault = value or "x", "is neither 64 hexadecimal digits nor a file"
+        refused(digits if len(key) == 64 else fault, "verify", bundle, "--issuer-key", key)
     (tmp_path / "large").write_bytes(bytes(1 << 17))
     refused("has more than 65536 bytes", "verify", bundle, "--issuer-key", tmp_path / "large")
     (tmp_path / "garbage").write_bytes(bytes(range(256)))
