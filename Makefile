@@ -12,7 +12,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2
-	@if command -v cargo >/dev/null; then cargo test --quiet --release --manifest-path native/Cargo.toml; \
+	@if command -v cargo >/dev/null; then cargo test --quiet --release --lib --manifest-path native/Cargo.toml; \
 	else echo "No Rust toolchain here: the tests of the native backend did not run."; fi
 
 install: $(STAMP)
