@@ -185,6 +185,15 @@ def test_what_certify_refuses(
 # verify-certificate
 
 
+@pytest.mark.parametrize("place", ["bundle/out.json", "bundle/proofs/deeper/out.json"])
+def test_nothing_is_put_into_a_bundle(desk: Desk, place: str) -> None:
+    before = sorted(desk.sealed.bundle.rglob("*"))
+    code, said = desk.certify(out=place)
+    assert code == 3
+    assert "lies in the bundle" in said
+    assert sorted(desk.sealed.bundle.rglob("*")) == before
+
+
 def test_verify_against_each_kind_of_trust(desk: Desk) -> None:
     book = desk.opening.book
     for words, level in (

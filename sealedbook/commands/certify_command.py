@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from circuits.plain_words import account_facts
+from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME
 from primitives.backends import get_backend
 from primitives.certificate import Certificate, typed_audience
 from primitives.strict_json import MAX_JSON_BYTES, JsonError
@@ -146,7 +147,10 @@ def _print_result(out: Path, verified: VerifiedCertificate, size: int, *, as_jso
 
 
 def refuse_other_file(out: Path) -> None:
-    """Only an older certificate is ever replaced."""
+    """Only an older certificate is ever replaced, and nothing is put into a bundle, which would then be refused."""
+    for folder in out.absolute().parents:
+        if (folder / ATTESTATION_NAME).is_file() and (folder / SIGNATURE_NAME).is_file():
+            raise OptionError(f"--out: {out} lies in the bundle {folder}; a certificate is a file of its own")
     if not os.path.lexists(out):
         return
     try:
