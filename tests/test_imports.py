@@ -35,7 +35,10 @@ LIBRARIES: Final[Mapping[str, frozenset[str]]] = {
     "circuits": PLAIN,
     "verifier": PLAIN,
     "prover": PLAIN | {"polars", "pyarrow", "dask", "distributed", "fsspec"},
-    "sealedbook": PLAIN | {"typer", "rich", "eth_account"},
+    "api": PLAIN
+    | {"fastapi", "starlette", "pydantic", "pydantic_settings", "uvicorn", "sqlalchemy", "alembic", "psycopg"}
+    | {"pymerkle", "jwt", "cryptography", "limits", "prometheus_client", "structlog", "fsspec"},
+    "sealedbook": PLAIN | {"typer", "rich", "eth_account", "httpx", "jinja2", "matplotlib", "uvicorn"},
 }
 PROVER_ONLY: Final = ("polars", "pyarrow", "eth_account", "eth_abi", "eth_keys")
 
