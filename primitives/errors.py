@@ -23,5 +23,9 @@ class UnwritableError(SealedbookError):
     """A file or folder cannot be written, whatever would be in it: disk full, no permission, read-only."""
 
 
+class UnreachableError(SealedbookError):
+    """A service cannot be reached, or does not answer: whether what it holds is right stays open."""
+
+
 class BackendUnavailableError(SealedbookError):
     """The requested backend cannot be loaded on this machine."""

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from primitives.backends import ReferenceBackendWarning
-from primitives.errors import BackendUnavailableError, SealedbookError, UnwritableError
+from primitives.errors import BackendUnavailableError, SealedbookError, UnreachableError, UnwritableError
 from primitives.strict_json import Json
 from verifier.checks import VerificationError
 from verifier.report import Level, Report
@@ -162,6 +162,9 @@ def _classified_errors(*, as_json: bool) -> Iterator[None]:
         raise SystemExit(ExitCode.ENVIRONMENT) from error
     except UnwritableError as error:
         _print_error("cannot read or write", str(error), ExitCode.ENVIRONMENT, as_json=as_json)
+        raise SystemExit(ExitCode.ENVIRONMENT) from error
+    except UnreachableError as error:
+        _print_error("cannot reach", str(error), ExitCode.ENVIRONMENT, as_json=as_json)
         raise SystemExit(ExitCode.ENVIRONMENT) from error
     except SealedbookError as error:
         _print_error("refused", str(error), ExitCode.REFUSED_INPUT, as_json=as_json)
