@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from circuits.modelling import Model, ModelError
 from circuits.modelling.constraints import BoolArray
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers, expect_market
 from circuits.modelling.evaluation import MarginResult
+from circuits.modelling.expressions import Values
+from circuits.pmrm2.batch_evaluation import BatchEvaluator, NarrowAmounts
 from circuits.pmrm2.book import Book, amounts_of, make_book, row_cap
-from circuits.pmrm2.evaluate import Amounts, IntegerMargin, evaluate_margin
+from circuits.pmrm2.evaluate import IntegerMargin, evaluate_margin
 from circuits.pmrm2.market_document import Pmrm2Market, PublishedPrices
 from circuits.pmrm2.model_document import ModelFields, read_model
 from circuits.pmrm2.parameters import MarginInputError
@@ -26,6 +28,9 @@ from circuits.rows import Scope
 from primitives.assets import Asset, AssetList
 from primitives.backend import Backend
 from primitives.strict_json import JsonObject
+
+_ACCOUNTS_AT_ONCE: Final = 1 << 11
+"""A table of so many accounts and all scenarios stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -99,32 +104,50 @@ class PortfolioMargin(ModelDefinition):
         """Of the stricter margin that the model proves: V, what V must reach, and whether all constraints hold."""
         del backend
         listed = tuple(assets)
-        book = self.book(listed, market)
-        return lambda positions: self._evaluate(positions, listed, book)
-
-    def _evaluate(self, positions: PositionBatch, listed: Sequence[Asset], book: Book) -> MarginResult:
-        amounts = amounts_of(positions, listed, book.columns)
-        result = evaluate_margin(book.figures, amounts)
-        is_initial = MarginKind.INITIAL in self.fields.margins
-        # IM <= MM only if f_IM >= f_MM, so that both are looked at.
-        margins = [result.im] if is_initial else []
-        if MarginKind.MAINTENANCE in self.fields.margins:
-            margins.append(result.mm)
-        margin = np.minimum.reduce(margins)
-        dense = positions.to_dense(len(listed))
-        names = {asset.id: place for place, asset in enumerate(listed)}
-        signs = [names[name] for name in (*book.columns.collaterals, *book.columns.others)]
-        sufficient = (margin >= 0) & (dense[:, signs] >= 0).all(axis=1) & self._holds(amounts)
-        worst = result.worst_initial if is_initial else result.worst_maintenance
-        return MarginResult(result.value, result.value - margin, sufficient.astype(np.bool_), worst)
-
-    def _holds(self, amounts: Amounts) -> BoolArray:
-        holds = np.ones(len(amounts.perp), np.bool_)
-        if self.fields.holding is PerpHolding.HELD:
-            holds = (amounts.perp != 0).astype(np.bool_)
-        elif self.fields.holding is PerpHolding.NONE:
-            holds = (amounts.perp == 0).astype(np.bool_)
-        return holds
+        evaluation = _Evaluation(self.fields, listed, self.book(listed, market))
+        return evaluation.evaluate
 
     def _add(self, model: Model, book: Book) -> None:
         add_rows(model, book.figures, book.columns, margins=self.fields.margins, holding=self.fields.holding)
+
+
+class _Evaluation:
+    """Margins of books, some accounts at a time."""
+
+    def __init__(self, fields: ModelFields, assets: Sequence[Asset], book: Book) -> None:
+        self._fields, self._assets, self._book = fields, assets, book
+        self._margins = BatchEvaluator(book.figures)
+        names = {asset.id: place for place, asset in enumerate(assets)}
+        self._signs = [names[name] for name in (*book.columns.collaterals, *book.columns.others)]
+
+    def evaluate(self, positions: PositionBatch) -> MarginResult:
+        """One entry per account."""
+        count = positions.account_count
+        parts = [
+            self._part(positions.accounts(start, min(start + _ACCOUNTS_AT_ONCE, count)))
+            for start in range(0, count, _ACCOUNTS_AT_ONCE)
+        ] or [self._part(positions)]
+        value, requirement, sufficient, worst = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
+        return MarginResult(value, requirement, sufficient, tuple(worst.tolist()))
+
+    def _part(self, positions: PositionBatch) -> tuple[Values, Values, BoolArray, Values]:
+        table = positions.to_dense(len(self._assets))
+        amounts = NarrowAmounts.of(table, self._assets, self._book.columns)
+        result = self._margins(amounts)
+        is_initial = MarginKind.INITIAL in self._fields.margins
+        # IM <= MM only if f_IM >= f_MM, so that both are looked at.
+        margins = [result.im] if is_initial else []
+        if MarginKind.MAINTENANCE in self._fields.margins:
+            margins.append(result.mm)
+        margin = np.minimum.reduce(margins)
+        sufficient = (margin >= 0) & (table[:, self._signs] >= 0).all(axis=1) & self._holds(amounts)
+        worst = result.worst_initial if is_initial else result.worst_maintenance
+        return result.value, result.value - margin, sufficient.astype(np.bool_), worst
+
+    def _holds(self, amounts: NarrowAmounts) -> BoolArray:
+        if self._fields.holding is PerpHolding.PRIVATE:
+            return np.ones(len(amounts.perp), np.bool_)
+        held: BoolArray = amounts.perp != 0
+        return held if self._fields.holding is PerpHolding.HELD else ~held
