@@ -6,110 +6,21 @@ Parameters are those of examples/models; markets are made up at the sizes of the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from circuits.model_document import read_definition
-from circuits.modelling import Model
-from circuits.modelling.definition import Evaluator, ModelDefinition
-from circuits.positions import PositionBatch
-from circuits.public_market import PublicMarket, parse_public_market
+from bench.model_case import Document, ModelCase, PoolsCase, Published
+from circuits.models.cross_collateral import DEBT, EQUITY
+from circuits.source_market import POOLS
 from primitives.assets import Asset
 from primitives.attestation import format_time
-from primitives.backend import Backend
 
 EXAMPLES: Final = Path(__file__).parent.parent / "examples" / "models"
 AS_OF: Final = datetime(2026, 8, 20, 8, tzinfo=UTC)
 CASH: Final = "USDC"
 _HEAD: Final = {"format": "sealedbook/model/v1", "version": 1}
-
-Document = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Published:
-    """Rows, bits and booleans of the catalogue's table, for comparison."""
-
-    rows: int
-    kilobits: float
-    booleans: int = 0
-
-
-@dataclass(frozen=True)
-class ModelCase:
-    """A model for a market and a book, `cash` being an asset that accounts are made sufficient with.
-
-    `held` is how many of the assets in `varied` (all but `cash`, if empty) an account holds; `amount` the largest,
-    in base units.
-    """
-
-    name: str
-    document: Document
-    market_document: Document | None
-    assets: tuple[Asset, ...]
-    cash: str
-    amount: int
-    published: Published | None = None
-    held: int = 8
-    is_long: bool = False
-    varied: tuple[str, ...] = ()
-
-    @cached_property
-    def definition(self) -> ModelDefinition:
-        """The model document, read."""
-        return read_definition(json.dumps(self.document).encode())
-
-    @cached_property
-    def market(self) -> PublicMarket | None:
-        """The market document, read."""
-        if self.market_document is None:
-            return None
-        return parse_public_market(json.dumps(self.market_document).encode())
-
-    @cached_property
-    def model(self) -> Model:
-        """The compiled model."""
-        return self.definition.model(self.assets, self.market)
-
-    def evaluator(self, backend: Backend) -> Evaluator:
-        """As the report of margins uses it."""
-        return self.definition.evaluator(self.assets, self.market, backend)
-
-    def accounts(self, count: int, backend: Backend) -> PositionBatch:
-        """`count` random accounts, each with enough cash."""
-        random = np.random.default_rng(5)
-        ids = [asset.id for asset in self.assets]
-        place = ids.index(self.cash)
-        others = [ids.index(name) for name in self.varied or ids if name != self.cash]
-        held = min(self.held, len(others))
-        least = 1 if self.is_long else -self.amount
-        rows: list[dict[int, int]] = []
-        for _ in range(count):
-            chosen = random.choice(others, held, replace=False)
-            amounts = random.integers(least, self.amount, size=held).tolist()
-            rows.append({int(asset): amount for asset, amount in zip(chosen, amounts, strict=True)})
-        if self.model.margin_condition is None and self.definition.kind == "spot":
-            return PositionBatch.from_mappings([{**row, place: 10**9} for row in rows])
-        shortfall = self.evaluator(backend)(PositionBatch.from_mappings(rows)).shortfall
-        (unit,) = self._cash_units(backend, place)
-        return PositionBatch.from_mappings(
-            [
-                {**row, place: 2 * int(short) // unit + 10**9}
-                for row, short in zip(rows, shortfall, strict=True)
-            ]
-        )
-
-    def _cash_units(self, backend: Backend, place: int) -> list[int]:
-        """What a base unit of cash counts, in the units of the evaluator."""
-        sample = 10**12
-        result = self.evaluator(backend)(PositionBatch.from_mappings([{place: sample}]))
-        return [max(1, int(result.equity[0] - result.requirement[0]) // sample)]
 
 
 def model_cases(*, quick: bool) -> Iterator[ModelCase]:
@@ -120,12 +31,16 @@ def model_cases(*, quick: bool) -> Iterator[ModelCase]:
         lambda: _paradex(41, 1, Published(68, 6.3)),
         lambda: _deribit(41, 7),
         lambda: _linear_perpetuals(20),
+        lambda: _hyperliquid(20),
+        lambda: _derive_standard(6, 10),
+        lambda: _pools(50, rounding="exact"),
         lambda: _span(4, 40),
         lambda: pmrm2(7, 30),
     )
     larger: Sequence[Callable[[], ModelCase]] = (
         lambda: _paradex(201, 1, Published(228, 22.0)),
         lambda: _paradex(41, 4, Published(269, 25.0)),
+        lambda: _pools(50, rounding="fold"),
     )
     for make in makers if quick else (*makers, *larger):
         yield make()
@@ -207,6 +122,85 @@ def _linear_perpetuals(markets: int) -> ModelCase:
         10**4,
         published,
         held=3,
+    )
+
+
+def _hyperliquid(markets: int) -> ModelCase:
+    document = _example("hyperliquid-perpetuals", "model.json")
+    table = document["tables"][0]
+    market, ids = _derivatives(1, markets, expiries=0)
+    document["cross"] = {
+        "collateral": [CASH], "markets": [{"asset": name, "table": table["name"]} for name in ids]
+    }  # fmt: skip
+    document["tables"] = [table]
+    assets = (*(Asset(name, 2) for name in ids), Asset(CASH, 6))
+    tiers = len(table["tiers"])
+    name = f"hyperliquid-perpetuals, {markets} markets of {tiers} tiers"
+    return ModelCase(name, document, market, assets, CASH, 10**4, Published(61, 5.7), held=3)
+
+
+def _derive_standard(expiries: int, options: int) -> ModelCase:
+    """So many options at each expiry, calls and puts in turn, each at a strike of its own."""
+    document = _example("derive-standard-margin", "model.json")
+    (rates,) = (each for each in document["markets"] if each["underlying"] == "ETH")
+    document["markets"] = [{"underlying": "U0", "option": rates["option"]}]
+    market, _ = _derivatives(0, 1, expiries)
+    made = [
+        {**_option("U0", number, expiries), "right": "call" if number // expiries % 2 else "put"}
+        for number in range(expiries * options)
+    ]
+    market["instruments"] = sorted([*market["instruments"], *made], key=lambda entry: str(entry["id"]))
+    assets = (*(Asset(str(entry["id"]), 2) for entry in made), Asset(CASH, 6))
+    name = f"derive-standard-margin, {expiries} expiries of {options} options"
+    return ModelCase(name, document, market, assets, CASH, 10**4, Published(145, 12.2, 6))
+
+
+# Millions of value and percent: the published margin pool of BTC and VIP loan pool of BNB, 2025.
+_NINE_TIERS: Final = (
+    (30, 100), (50, 98), (100, 95), (200, 90), (350, 80), (500, 70), (800, 60), (1500, 50), (2500, 30)
+)  # fmt: skip
+_FIVE_TIERS: Final = ((350, 100), (400, 95), (450, 90), (500, 80), (1500, 50))
+_TIERED_POOLS: Final = 58
+"""Of the 150 pools of the catalogue's 50 assets."""
+
+
+def _pools(count: int, *, rounding: str) -> ModelCase:
+    """Binance's proof of solvency: three pools an asset, some with tables of several tiers."""
+    symbols = [f"A{index:02d}" for index in range(count)]
+    entries: list[Document] = []
+    for index, symbol in enumerate(symbols):
+        pools: dict[str, list[Document]] = {}
+        for place, pool in enumerate(POOLS):
+            is_tiered = place < 2 and 2 * index + place < _TIERED_POOLS
+            table = ((_NINE_TIERS, _FIVE_TIERS)[index % 2]) if is_tiered else ((10**9, 95),)
+            pools[pool] = [
+                {"from": str(lower * 10**6), "to": str(upper * 10**6), "percent": percent}
+                for (upper, percent), lower in zip(table, (0, *(upper for upper, _ in table)), strict=False)
+            ]
+        price = str(11 + 97 * index % 1009)
+        entries.append(
+            {"asset": symbol, "decimals": 8, "price": {"text": price, "units": price, "scale": 0}, "pools": pools}
+        )  # fmt: skip
+    market = {
+        "format": "sealedbook/source-market/v1",
+        "source": "binance",
+        "quote": "USDT",
+        "assets": entries,
+    }
+    document = {**_HEAD, "kind": "cross-collateral", "layout": "pools", "rounding": rounding}
+    if rounding == "fold":
+        document["numbers"] = {"scale": 8, "cap": str(1 << 40), "position_bits": 61}
+    assets = tuple(Asset(f"{symbol}:{part}", 8) for symbol in symbols for part in (EQUITY, DEBT, *POOLS))
+    units = "10^-16" if rounding == "exact" else "10^-8"
+    return PoolsCase(
+        f"cross-collateral, {count} assets in three pools, values in {units}",
+        document,
+        market,
+        assets,
+        symbols[0],
+        amount=10**10,
+        published=Published(698, 46.0),
+        held=4,
     )
 
 

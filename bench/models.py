@@ -11,7 +11,8 @@ from typing import Final
 
 from bench.commit import one_thread, random_scalars
 from bench.figures import Figure, median_seconds, print_figures
-from bench.model_cases import ModelCase, model_cases, pmrm2, signed_collateral
+from bench.model_case import ModelCase
+from bench.model_cases import model_cases, pmrm2, signed_collateral
 from bench.prove import Batch, sample_statement
 from circuits.assignment import RowAssigner
 from circuits.modelling.explanation import explain
