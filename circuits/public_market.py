@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -10,7 +11,7 @@ from circuits.market.document import MARKET_FORMAT, MarketDocument, parse_market
 from circuits.pmrm2.market_document import PMRM2_MARKET_FORMAT, Pmrm2Market, parse_pmrm2_market
 from circuits.prices import PRICES_FORMAT, PriceDocument, parse_price_document
 from circuits.source_market import SOURCE_MARKET_FORMAT, SourceMarket, parse_source_market
-from primitives.strict_json import JsonObject, parse_json
+from primitives.strict_json import JsonObject, canonical_json, parse_json
 
 PublicMarket: TypeAlias = PriceDocument | MarketDocument | SourceMarket | Pmrm2Market
 
@@ -40,3 +41,31 @@ def quote_of(market: PublicMarket) -> str:
     if isinstance(market, SourceMarket):
         return market.quote
     return market.snapshot.quote
+
+
+def time_of(market: PublicMarket) -> datetime | None:
+    """The moment that the market speaks of; None where its format states none."""
+    if isinstance(market, PriceDocument):
+        return market.as_of
+    return None if isinstance(market, SourceMarket) else market.snapshot.as_of
+
+
+def format_of(market: PublicMarket) -> str:
+    """The field ``format`` of the market's documents."""
+    return _FORMATS[type(market)]
+
+
+def canonical_market(data: bytes) -> bytes:
+    """The RFC 8785 form of a market document of any format; `JsonError` if it is none."""
+    parse_public_market(data)
+    return canonical_json(parse_json(data))
+
+
+_FORMATS: Final[Mapping[type[PublicMarket], str]] = MappingProxyType(
+    {
+        PriceDocument: PRICES_FORMAT,
+        MarketDocument: MARKET_FORMAT,
+        SourceMarket: SOURCE_MARKET_FORMAT,
+        Pmrm2Market: PMRM2_MARKET_FORMAT,
+    }
+)

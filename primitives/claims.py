@@ -109,7 +109,9 @@ class AccountsClaim:
     """Every leaf satisfies a statement: model and market by file name, statement by digest.
 
     The digest is there so that a verifier that compiles another statement can say so; what is verified is
-    what the verifier compiles from model and market.
+    what the verifier compiles from model and market. `signatures` is the file with sources' signatures of the
+    market (`primitives.market_signatures`), if it has any. No proof absorbs them: they say who stands behind the
+    market, and every proof absorbs the digest of that.
     """
 
     name: str
@@ -117,6 +119,7 @@ class AccountsClaim:
     market: str | None
     statement_digest: bytes
     batches: int
+    signatures: str | None = None
 
     def to_json(self) -> Json:
         """The object as it stands in the attestation."""
@@ -129,6 +132,8 @@ class AccountsClaim:
         }
         if self.market is not None:
             document["market"] = self.market
+        if self.signatures is not None:
+            document["signatures"] = self.signatures
         return document
 
     def proof_name(self, batch: int) -> str:
@@ -144,12 +149,12 @@ class AccountsClaim:
     def file_names(self) -> list[str]:
         """Every file that the claim needs."""
         documents = [self.model] if self.market is None else [self.model, self.market]
-        return documents + [self.proof_name(batch) for batch in range(self.batches)]
+        return [*documents, *self.own_documents, *map(self.proof_name, range(self.batches))]
 
     @property
     def own_documents(self) -> list[str]:
-        """Documents that leave the bundle with the claim: none, since models and markets have uses of their own."""
-        return []
+        """Documents that leave the bundle with the claim: signatures; models and markets have uses of their own."""
+        return [] if self.signatures is None else [self.signatures]
 
     @staticmethod
     def read(fields: JsonObject) -> AccountsClaim:
@@ -157,10 +162,13 @@ class AccountsClaim:
         name = _read_name(fields)
         model = fields.text("model")
         market = fields.text("market") if fields.has("market") else None
+        signatures = fields.text("signatures") if fields.has("signatures") else None
+        if signatures is not None and market is None:
+            raise fields.fail("signatures", "are of a market, and the claim has none")
         statement = fields.hex("statement", HASH_BYTES)
         batches = fields.integer("batches", minimum=1, maximum=MAX_BATCHES)
         fields.finish()
-        return AccountsClaim(name, model, market, statement, batches)
+        return AccountsClaim(name, model, market, statement, batches, signatures)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ BOOK_DIGEST_LABEL: Final = b"sealedbook/v1/book-digest\x00"
 CLAIM_CONTEXT_LABEL: Final = b"sealedbook/v1/claim-context\x00"
 CERTIFICATE_CONTEXT_LABEL: Final = b"sealedbook/v1/certificate-context\x00"
 SIGNATURE_LABEL: Final = b"sealedbook/v1/attestation-signature\x00"
+MARKET_DIGEST_LABEL: Final = b"sealedbook/v1/market-digest\x00"
+MARKET_SIGNATURE_LABEL: Final = b"sealedbook/v1/market-signature\x00"
 
 SALT_BYTES: Final = 32
 TAG_BYTES: Final = 32

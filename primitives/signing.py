@@ -1,4 +1,4 @@
-"""Ed25519 signatures over attestations (RFC 8032), through pycryptodome.
+"""Ed25519 signatures (RFC 8032), through pycryptodome, and those over attestations.
 
 signature = Ed25519.sign(key, "sealedbook/v1/attestation-signature" 00 || attestation bytes)
 """
@@ -25,14 +25,45 @@ class SignatureMismatchError(DecodingError):
 def verify_attestation_signature(public_key: bytes, attestation: bytes, signature: bytes) -> None:
     """Return if `signature` (64 bytes) by `public_key` (32 bytes) over `attestation` is valid.
 
+    Raises as `verify_signature` does.
+    """
+    try:
+        verify_signature(public_key, SIGNATURE_LABEL + attestation, signature)
+    except SignatureMismatchError as error:
+        raise SignatureMismatchError("the signature does not match the attestation and the key") from error
+
+
+def sign_attestation(private_key: ECC.EccKey, attestation: bytes) -> bytes:
+    """The 64-byte signature over `attestation`."""
+    return sign_message(private_key, SIGNATURE_LABEL + attestation)
+
+
+def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> None:
+    """Return if `signature` (64 bytes) by `public_key` (32 bytes) over `message` is valid.
+
     Raises `DecodingError` where the key or the signature is malformed, `SignatureMismatchError` where it
     does not verify. Stricter than RFC 8032: a key of small order is refused, since signatures that verify
     under it for every message can be made by anybody, and so is a key that is not its canonical encoding.
     """
-    if len(public_key) != PUBLIC_KEY_BYTES:
-        raise DecodingError(f"Ed25519 public key has {len(public_key)} bytes, expected {PUBLIC_KEY_BYTES}")
+    key = import_public_key(public_key)
     if len(signature) != SIGNATURE_BYTES:
         raise DecodingError(f"Ed25519 signature has {len(signature)} bytes, expected {SIGNATURE_BYTES}")
+    try:
+        eddsa.new(key, "rfc8032").verify(message, signature)
+    except ValueError as error:
+        raise SignatureMismatchError("the signature does not match the message and the key") from error
+
+
+def sign_message(private_key: ECC.EccKey, message: bytes) -> bytes:
+    """The 64-byte signature over `message`, which begins with a label of its own purpose."""
+    signature: bytes = eddsa.new(private_key, "rfc8032").sign(message)
+    return signature
+
+
+def import_public_key(public_key: bytes) -> ECC.EccKey:
+    """The key of 32 bytes in canonical form and not of small order; `DecodingError` otherwise."""
+    if len(public_key) != PUBLIC_KEY_BYTES:
+        raise DecodingError(f"Ed25519 public key has {len(public_key)} bytes, expected {PUBLIC_KEY_BYTES}")
     try:
         key = eddsa.import_public_key(public_key)
     except ValueError as error:
@@ -41,16 +72,7 @@ def verify_attestation_signature(public_key: bytes, attestation: bytes, signatur
         raise DecodingError("Ed25519 public key is not in canonical form")
     if (key.pointQ * _CURVE_COFACTOR).is_point_at_infinity():
         raise DecodingError("Ed25519 public key is of small order")
-    try:
-        eddsa.new(key, "rfc8032").verify(SIGNATURE_LABEL + attestation, signature)
-    except ValueError as error:
-        raise SignatureMismatchError("the signature does not match the attestation and the key") from error
-
-
-def sign_attestation(private_key: ECC.EccKey, attestation: bytes) -> bytes:
-    """The 64-byte signature over `attestation`."""
-    signature: bytes = eddsa.new(private_key, "rfc8032").sign(SIGNATURE_LABEL + attestation)
-    return signature
+    return key
 
 
 def public_key_bytes(key: ECC.EccKey) -> bytes:

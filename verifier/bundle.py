@@ -30,6 +30,7 @@ from verifier.attestation import SignedAttestation, verify_attestation
 from verifier.checks import Check, VerificationError
 from verifier.claims import ExpectedDocuments, VerifiedClaim, verify_accounts_claim
 from verifier.files import Progress, compare_digest, no_progress, open_regular
+from verifier.market_checks import NO_POLICY, MarketPolicy
 from verifier.solvency import VerifiedSolvency, verify_solvency_claim
 
 _SIGNATURE_FILE_BYTES: Final = 2 * SIGNATURE_BYTES + 1
@@ -60,6 +61,7 @@ def verify_bundle(
     issuer_key: bytes | None,
     expected: ExpectedDocuments | None = None,
     required: Collection[str] = (),
+    market_policy: MarketPolicy = NO_POLICY,
     progress: Progress = no_progress,
 ) -> VerifiedBundle:
     """Check everything that a bundle says about itself; `VerificationError` names the check that fails.
@@ -68,6 +70,7 @@ def verify_bundle(
     attestation, and the result says so (`key_expected` false): the signature then shows only that one hand
     wrote the whole bundle, not whose. `expected` holds the model and market that the caller insists on,
     `required` the kinds or names of claims ("accounts", "solvency") without which the bundle is refused.
+    `market_policy` holds for the market of every claim; there must be one that counts.
     """
     signed = verify_attestation(folder, issuer_key=issuer_key)
     _verify_required(signed.attestation, required)
@@ -81,7 +84,13 @@ def verify_bundle(
         if isinstance(claim, AccountsClaim):
             claims.append(
                 verify_accounts_claim(
-                    folder, signed.attestation, claim, backend, expected=insisted, progress=progress
+                    folder,
+                    signed.attestation,
+                    claim,
+                    backend,
+                    expected=insisted,
+                    market_policy=market_policy,
+                    progress=progress,
                 )
             )
         else:
@@ -93,6 +102,12 @@ def verify_bundle(
         raise VerificationError(
             Check.CLAIM_DOCUMENTS,
             "you insist on model or market, and the bundle has no claim about every account",
+        )
+    if market_policy.is_condition and not any(claim.market and claim.weighs_positions for claim in claims):
+        # Signed prices beside a statement that uses none must not pass for prices that count.
+        raise VerificationError(
+            Check.MARKET_DOCUMENT,
+            "you set conditions on the market, and no claim about every account values positions with one",
         )
     return VerifiedBundle(signed, root, tuple(claims), tuple(solvency), tuple(required))
 

@@ -43,6 +43,16 @@ class Check(Enum):
     )
     CLAIM_PROOFS = ("C4-proofs", "every proof holds for its leaves under this statement")
 
+    # The market of a claim about all accounts, or a market alone.
+    MARKET_DOCUMENT = ("M1-market", "the market that your conditions are about is there, and is what counts")
+    MARKET_SIGNATURES = ("M2-signatures", "every signature of a source covers the market, byte for byte")
+    MARKET_SOURCES = ("M3-sources", "as many of the sources that you named signed the market as you require")
+    MARKET_TIME = ("M4-time", "the market is as recent as you require, and not of a later time")
+    MARKET_DEVIATION = (
+        "M5-deviation",
+        "no figure differs by more than you allow from the markets that you gave",
+    )
+
     # A claim that reserves cover the totals.
     SOLVENCY_RESERVES = (
         "S1-reserves",

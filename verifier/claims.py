@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final, overload
 
 from circuits.claim_statement import ClaimDocumentError, claim_documents, compile_claim
+from circuits.document_prices import inline_prices
+from circuits.integrality import is_range_of_one_position
 from circuits.statement import Statement
 from primitives.argument_instance import ArgumentInstance
 from primitives.argument_parameters import ArgumentShape, ArgumentShapeError
@@ -26,6 +28,13 @@ from primitives.sum_tree import split_leaves
 from verifier.argument import ArgumentClaim, ArgumentError, ArgumentVerifier
 from verifier.checks import Check, VerificationError
 from verifier.files import Progress, compare_digest, no_progress, read_attested_file, read_range
+from verifier.market_checks import (
+    MAX_SIGNATURES_BYTES,
+    NO_POLICY,
+    MarketPolicy,
+    VerifiedMarket,
+    verify_market,
+)
 
 _PROOF_LIMIT: Final = 1 << 31
 
@@ -44,12 +53,24 @@ class ExpectedDocuments:
 
 @dataclass(frozen=True)
 class VerifiedClaim:
-    """A claim that was verified: the statement compiled here, and whose documents it was made from."""
+    """A claim that was verified: the statement compiled here, and whose documents it was made from.
+
+    `market` is what was found of its market document, None if it has none.
+    """
 
     claim: AccountsClaim
     statement: Statement
     batches: int
     documents_expected: bool
+    market: VerifiedMarket | None = None
+
+    @property
+    def weighs_positions(self) -> bool:
+        """Whether the statement says more than in which interval each position lies by itself.
+
+        Only then anything of it can depend on a market.
+        """
+        return weighs_positions(self.statement)
 
 
 def verify_accounts_claim(
@@ -59,6 +80,7 @@ def verify_accounts_claim(
     backend: Backend,
     *,
     expected: ExpectedDocuments,
+    market_policy: MarketPolicy = NO_POLICY,
     progress: Progress = no_progress,
 ) -> VerifiedClaim:
     """Check one claim of a bundle whose files were checked; `VerificationError` names the check."""
@@ -72,6 +94,8 @@ def verify_accounts_claim(
         statement = compile_claim(model, market, attestation.book.assets)
     except ClaimDocumentError as error:
         raise VerificationError(Check.CLAIM_DOCUMENTS, f"claim {claim.name!r}: {error}") from error
+    # M1 to M5: the market
+    verified_market = _verify_market(folder, attestation, claim, model, market, statement, market_policy)
     # C2: statement
     if statement.digest() != claim.statement_digest:
         raise VerificationError(
@@ -97,7 +121,41 @@ def verify_accounts_claim(
         raise VerificationError(Check.CLAIM_PROOFS, f"{where}: {error.check}: {error.reason}") from error
     batches.check_leaves()
     whole = expected.model is not None and (market is None or expected.market is not None)
-    return VerifiedClaim(claim, statement, plan.count, documents_expected=whole)
+    return VerifiedClaim(claim, statement, plan.count, documents_expected=whole, market=verified_market)
+
+
+def weighs_positions(statement: Statement) -> bool:
+    """Whether some row does more than bound one position by itself."""
+    return not all(is_range_of_one_position(row) for row in statement.rows)
+
+
+def _verify_market(
+    folder: Path,
+    attestation: Attestation,
+    claim: AccountsClaim,
+    model: bytes,
+    market: bytes | None,
+    statement: Statement,
+    policy: MarketPolicy,
+) -> VerifiedMarket | None:
+    """M1 to M5. Conditions on the market must not be evaded by prices that stand in the model instead."""
+    subject = f"claim {claim.name!r}"
+    if policy.is_condition and weighs_positions(statement):
+        if inline_prices(model):
+            raise VerificationError(
+                Check.MARKET_DOCUMENT,
+                f"{subject}: prices stand in its model, where your conditions on the market do not reach",
+            )
+        if market is None:
+            raise VerificationError(
+                Check.MARKET_DOCUMENT, f"{subject}: has no market for your conditions to be about"
+            )
+    if market is None:
+        return None
+    signatures = None
+    if claim.signatures is not None:
+        signatures = read_attested_file(folder, attestation, claim.signatures, maximum=MAX_SIGNATURES_BYTES)
+    return verify_market(market, signatures, policy, moment=attestation.book.as_of, subject=subject)
 
 
 def _compare_documents(

@@ -17,6 +17,7 @@ from verifier.attestation import SignedAttestation
 from verifier.bundle import VerifiedBundle
 from verifier.checks import Check
 from verifier.findings import REPORT_FORMAT, Finding, Level, Report
+from verifier.market_report import market_checks, market_figures, market_findings
 from verifier.opening import VerifiedOpening
 from verifier.solvency_report import SolvencyReport, solvency_checks
 
@@ -59,6 +60,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
         Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
         Finding(_what_is_hidden(verified), "inside the commitments", Level.HIDDEN),
         *_claim_findings(verified),
+        *market_findings(verified.claims),
         *(finding for report in solvency for finding in report.findings),
     ]
     if not solvency:
@@ -78,7 +80,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
             for check in Check
             if (check.value.startswith("B") and _was_asked(check, verified))
             or (check.value.startswith("C") and verified.claims)
-            or check in solvency_checks(verified.solvency)
+            or check in (*market_checks(verified.claims), *solvency_checks(verified.solvency))
         ),
         findings=tuple(findings),
         figures={
@@ -96,6 +98,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
                 }
                 for claim in verified.claims
             ],
+            "markets": market_figures(verified.claims),
             "solvency": [report.figures for report in solvency],
             "issuer_key_expected": signed.key_expected,
         },
