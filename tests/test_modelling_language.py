@@ -46,7 +46,7 @@ from circuits.modelling import (
     two_slopes,
 )
 from circuits.modelling.evaluation import evaluate_margin
-from circuits.modelling.explanation import explain
+from circuits.modelling.explanation import MICROSECONDS_PER_BIT, explain
 from circuits.models import MODEL_DEFINITIONS
 from circuits.rows import Auxiliary, Row, Scope
 from circuits.statement import StatementError
@@ -591,8 +591,12 @@ def test_an_explanation_adds_up() -> None:
     assert explanation.bits == statement.bit_count == sum(group.bits for group in explanation.groups)
     assert explanation.rows == len(statement.rows) == sum(group.rows for group in explanation.groups)
     assert explanation.auxiliaries == len(statement.auxiliaries)
-    assert explanation.microseconds == pytest.approx(explanation.bits * 0.055)
+    assert explanation.microseconds == pytest.approx(explanation.bits * MICROSECONDS_PER_BIT)
     assert "bits an account" in str(explanation)
+    estimate = explanation.lines()[explanation.head_lines - 1]
+    assert f"{MICROSECONDS_PER_BIT:g} us a bit" in estimate
+    assert "AVX-512 IFMA" in estimate
+    assert "`python -m bench prove` measures yours" in estimate
 
 
 # The page
