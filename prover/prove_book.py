@@ -43,8 +43,10 @@ from primitives.claims import (
     check_claim_name,
     context_digest,
 )
+from primitives.errors import DecodingError
 from primitives.generators import Generators
 from primitives.kernel_choice import get_kernels
+from primitives.market_signatures import MARKET_SIGNATURES_NAME, MarketSignatures
 from primitives.strict_json import JsonError
 from prover.argument import ArgumentProver, ArgumentWitness
 from prover.bundle import describe_file, is_bundle, write_attestation
@@ -155,20 +157,22 @@ def prove_book(
     *,
     model: bytes,
     market: bytes | None,
+    signatures: bytes | None = None,
     name: str = ACCOUNTS_KIND,
     workers: int | None = None,
     progress: Progress = no_progress,
 ) -> BookProof:
     """Prove that every leaf of the bundle's book satisfies `model` at the prices of `market`.
 
-    `model` and `market` are the documents' bytes and become public. A claim of the same `name` is replaced,
+    `model` and `market` are the documents' bytes and become public, and so do `signatures` of sources over exactly
+    these bytes of the market (`primitives.market_signatures`). A claim of the same `name` is replaced,
     other claims stay. `workers` is the number of batches under way at once (default: one per core).
 
     Raises `StatementFailsError` with the accounts at fault, `circuits.claim_statement.ClaimDocumentError`,
     `PublicationError`, `ProverError`. The bundle changes in one step at the very end or not at all.
     """
     with only_run(book):
-        return _prove_alone(bundle, book, issuer, backend, model, market, name, workers, progress)
+        return _prove_alone(bundle, book, issuer, backend, model, market, signatures, name, workers, progress)
 
 
 def _prove_alone(
@@ -178,11 +182,13 @@ def _prove_alone(
     backend: Backend,
     model: bytes,
     market: bytes | None,
+    signatures: bytes | None,
     name: str,
     workers: int | None,
     progress: Progress,
 ) -> BookProof:
     check_claim_name(name)
+    _check_signatures(market, signatures)
     attestation = read_attestation(bundle, book.book, issuer)
     statement = compile_claim(model, market, book.book.assets)
     plan = BatchPlan.for_statement(statement, book.book.leaf_count)
@@ -200,14 +206,37 @@ def _prove_alone(
         market=None if market is None else document_name(attestation, MARKET_NAME, market, name),
         statement_digest=statement.digest(),
         batches=plan.count,
+        signatures=_signatures_name(attestation, signatures, name),
     )
     work = book.folder / WORK_NAME / context.hex()
     resumed = _prove_batches(job, work, workers or os.cpu_count() or 1, progress)
-    documents = {claim.model: model} | ({claim.market: market} if claim.market and market else {})
+    documents = {claim.model: model}
+    for place, data in ((claim.market, market), (claim.signatures, signatures)):
+        if place is not None and data is not None:
+            documents[place] = data
     proofs = {claim.proof_name(batch): work / _batch_name(batch) for batch in range(plan.count)}
     publish_claim(bundle, attestation, claim, documents, proofs, issuer)
     shutil.rmtree(work, ignore_errors=True)
     return BookProof(claim, statement, plan.count * job.shape.proof_bytes, resumed)
+
+
+def _check_signatures(market: bytes | None, signatures: bytes | None) -> None:
+    """A bundle with a signature that does not hold would be refused by everybody (check M2)."""
+    if signatures is None:
+        return
+    if market is None:
+        raise ProverError("there are signatures of a market, and no market")
+    try:
+        MarketSignatures.parse(signatures).verify(market)
+    except DecodingError as error:
+        raise ProverError(f"the market's signatures: {error}") from error
+
+
+def _signatures_name(attestation: Attestation, signatures: bytes | None, name: str) -> str | None:
+    if signatures is None:
+        return None
+    # Those of the claim that is replaced leave the bundle: their name is free.
+    return document_name(without_claim(attestation, name), MARKET_SIGNATURES_NAME, signatures, name)
 
 
 def read_attestation(bundle: Path, book: SealedBook, issuer: Issuer) -> Attestation:
