@@ -93,6 +93,22 @@ class Check(Enum):
     CERTIFICATE_STATEMENT = ("K9-statement", "the statement compiled here is the one that is certified")
     CERTIFICATE_PROOF = ("K10-proof", "the proof holds for this leaf, statement and audience")
 
+    # The transparency log: a checkpoint, proofs, and what a monitor finds among the entries.
+    LOG_CHECKPOINT = ("L1-checkpoint", "the checkpoint is a well-formed signed note")
+    LOG_ORIGIN = ("L2-origin", "the checkpoint is of the log that you expect")
+    LOG_SIGNATURE = ("L3-log-signature", "the log's key that you gave signed the checkpoint")
+    LOG_WITNESSES = ("L4-witnesses", "as many of your witnesses as you want cosigned the checkpoint")
+    LOG_INCLUSION = ("L5-inclusion", "the entry is in the log at its index")
+    LOG_CONSISTENCY = ("L6-consistency", "the log only grew: all that you saw before is still its beginning")
+    LOG_ROLLBACK = ("L7-rollback", "the log has no fewer entries than when you last looked")
+    LOG_ENTRIES = (
+        "L8-entries",
+        "the entries are well-formed, and the tree over them has the checkpoint's root",
+    )
+    LOG_FRESHNESS = ("L9-freshness", "the log is not older than you allow")
+    LOG_ONE_BOOK = ("L10-one-book", "no issuer has two books for one time, unless it took one back")
+    LOG_ISSUER_KEYS = ("L11-issuer-keys", "no attestation is by a key that its issuer had given up before")
+
 
 class VerificationError(SealedbookError):
     """A check failed: `check` says which, `detail` what was found."""
