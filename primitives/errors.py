@@ -29,3 +29,7 @@ class UnreachableError(SealedbookError):
 
 class BackendUnavailableError(SealedbookError):
     """The requested backend cannot be loaded on this machine."""
+
+
+class MissingToolError(SealedbookError):
+    """A program or library that something optional needs is not installed; the message says what to install."""

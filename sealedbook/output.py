@@ -22,7 +22,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from primitives.backends import ReferenceBackendWarning
-from primitives.errors import BackendUnavailableError, SealedbookError, UnreachableError, UnwritableError
+from primitives.errors import (
+    BackendUnavailableError,
+    MissingToolError,
+    SealedbookError,
+    UnreachableError,
+    UnwritableError,
+)
 from primitives.strict_json import Json
 from verifier.checks import VerificationError
 from verifier.report import Level, Report
@@ -157,7 +163,7 @@ def _classified_errors(*, as_json: bool) -> Iterator[None]:
         with contextlib.suppress(OSError):
             _print_rejection(error, as_json=as_json)
         raise SystemExit(ExitCode.REJECTED) from error
-    except BackendUnavailableError as error:
+    except (BackendUnavailableError, MissingToolError) as error:
         _print_error("cannot run here", str(error), ExitCode.ENVIRONMENT, as_json=as_json)
         raise SystemExit(ExitCode.ENVIRONMENT) from error
     except UnwritableError as error:
