@@ -1,21 +1,64 @@
 //! The sumcheck of `sum eq(tau, .) b (1 - b)` over the account variables (`primitives.kernels`).
 //!
 //! The first J rounds read the Gram matrix of the bits, later ones a table of scalars, of which 2^-J times
-//! as many entries are left as there are bits.
+//! as many entries are left as there are bits. Where accounts differ in few bits, all this is made from their
+//! differences (`super::differences`).
 
 use super::bit_table::BitTable;
+use super::differences::Differences;
 use super::folded_table::FoldedTable;
 use super::gram::GramMatrix;
+use super::lazy_sums::ProductSum;
 use super::tensor::equality_table;
 use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::Fr;
 
-/// J at most. Each more doubles the work of the Gram matrix and halves that of the later rounds.
+/// J at most for tables of all bits. Each more doubles the work of the Gram matrix and halves that of the
+/// later rounds.
 const LEADING_VARIABLES: u32 = 5;
+
+/// The table before J variables are bound.
+enum Bits {
+    Table(BitTable),
+    Differences(Differences),
+}
+
+impl Bits {
+    /// l and p.
+    fn variables(&self) -> (usize, usize) {
+        let (accounts, bits) = match self {
+            Self::Table(table) => (table.account_variables(), table.bit_variables()),
+            Self::Differences(differences) => (differences.account_variables(), differences.bit_variables()),
+        };
+        (accounts as usize, bits as usize)
+    }
+
+    /// J, at most l, and at least 1 if l is.
+    fn leading(&self) -> usize {
+        match self {
+            Self::Table(table) => table.account_variables().min(LEADING_VARIABLES) as usize,
+            Self::Differences(differences) => differences.leading() as usize,
+        }
+    }
+
+    fn gram(&self, tau: &[Fr]) -> GramMatrix {
+        match self {
+            Self::Table(table) => GramMatrix::new(table, self.leading() as u32, tau),
+            Self::Differences(differences) => differences.gram(tau),
+        }
+    }
+
+    fn folded(&self, challenges: &[Fr]) -> FoldedTable {
+        match self {
+            Self::Table(table) => FoldedTable::from_bits(table, challenges),
+            Self::Differences(differences) => differences.folded(challenges),
+        }
+    }
+}
 
 /// What the table is, for as long as it is that.
 enum State {
-    Bits { table: BitTable, gram: Option<GramMatrix> },
+    Bits { bits: Bits, gram: Option<GramMatrix> },
     Folded(FoldedTable),
 }
 
@@ -33,16 +76,24 @@ pub struct AccountSumcheck {
 impl AccountSumcheck {
     /// Begin at the point `tau` of l + p coordinates.
     pub fn new(table: BitTable, tau: Vec<Fr>) -> Result<Self, KernelError> {
-        let account_variables = table.account_variables() as usize;
-        require_equal_lengths(tau.len(), account_variables + table.bit_variables() as usize)?;
+        let bits = match Differences::new(&table) {
+            Some(differences) => Bits::Differences(differences),
+            None => Bits::Table(table),
+        };
+        Self::begin(bits, tau)
+    }
+
+    fn begin(bits: Bits, tau: Vec<Fr>) -> Result<Self, KernelError> {
+        let (account_variables, bit_variables) = bits.variables();
+        require_equal_lengths(tau.len(), account_variables + bit_variables)?;
         Ok(Self {
             account_variables,
-            leading: account_variables.min(LEADING_VARIABLES as usize),
-            padded_width: table.padded_width(),
+            leading: bits.leading(),
+            padded_width: 1 << bit_variables,
             column_weights: equality_table(&tau[account_variables..]),
             tau,
             challenges: Vec::with_capacity(account_variables),
-            state: State::Bits { table, gram: None },
+            state: State::Bits { bits, gram: None },
         })
     }
 
@@ -51,8 +102,8 @@ impl AccountSumcheck {
         self.require_unbound()?;
         let bound = self.challenges.len();
         match &mut self.state {
-            State::Bits { table, gram } => {
-                let gram = gram.get_or_insert_with(|| GramMatrix::new(table, self.leading as u32, &self.tau));
+            State::Bits { bits, gram } => {
+                let gram = gram.get_or_insert_with(|| bits.gram(&self.tau));
                 Ok(leading_round(gram, &self.challenges, &self.tau[bound + 1..self.leading]))
             }
             State::Folded(table) => {
@@ -68,8 +119,8 @@ impl AccountSumcheck {
         self.challenges.push(challenge);
         match &mut self.state {
             State::Folded(table) => table.bind(&challenge),
-            State::Bits { table, .. } if self.challenges.len() == self.leading => {
-                self.state = State::Folded(FoldedTable::from_bits(table, &self.challenges));
+            State::Bits { bits, .. } if self.challenges.len() == self.leading => {
+                self.state = State::Folded(bits.folded(&self.challenges));
             }
             State::Bits { .. } => {}
         }
@@ -79,9 +130,7 @@ impl AccountSumcheck {
     /// All entries that are left, padding included.
     pub fn table(&self) -> Vec<Fr> {
         match &self.state {
-            State::Bits { table, .. } => {
-                FoldedTable::from_bits(table, &self.challenges).padded(self.padded_width)
-            }
+            State::Bits { bits, .. } => bits.folded(&self.challenges).padded(self.padded_width),
             State::Folded(table) => table.padded(self.padded_width),
         }
     }
@@ -119,14 +168,22 @@ fn leading_round(gram: &GramMatrix, challenges: &[Fr], later: &[Fr]) -> (Fr, Fr)
             })
         })
     };
+    // Of the symmetric products, pairs p < p' count twice.
     let product = |c: usize, other: usize| {
         over_rest(&|s| {
-            weights.iter().enumerate().fold(Fr::ZERO, |sum, (p, weight)| {
-                let row = weights.iter().enumerate().fold(Fr::ZERO, |sum, (q, weight)| {
-                    sum.add(&weight.mul(gram.sum(index(p, c, s), index(q, other, s))))
-                });
-                sum.add(&weight.mul(&row))
-            })
+            let mut sum = ProductSum::ZERO;
+            for (p, weight) in weights.iter().enumerate() {
+                let (mut row, first) = (ProductSum::ZERO, if c == other { p + 1 } else { 0 });
+                for (q, weight) in weights.iter().enumerate().skip(first) {
+                    row.add(weight, gram.sum(index(p, c, s), index(q, other, s)));
+                }
+                let mut row = row.reduce();
+                if c == other {
+                    row = row.add(&row).add(&weight.mul(gram.sum(index(p, c, s), index(p, c, s))));
+                }
+                sum.add(weight, &row);
+            }
+            sum.reduce()
         })
     };
     let (q_00, q_01, q_11) = (product(0, 0), product(0, 1), product(1, 1));
@@ -139,6 +196,7 @@ fn leading_round(gram: &GramMatrix, challenges: &[Fr], later: &[Fr]) -> (Fr, Fr)
 mod tests {
     use super::super::bit_table::samples;
     use super::super::lazy_sums::ONE;
+    use super::super::shared_line::samples::sparse_table;
     use super::*;
     use crate::point::samples::scalars;
 
@@ -156,29 +214,53 @@ mod tests {
         (linear, quadratic)
     }
 
+    /// All rounds and all tables of a sumcheck of `bits`, each against its definition.
+    fn assert_agrees(bits: &BitTable, begin: impl Fn(Vec<Fr>) -> Result<AccountSumcheck, KernelError>) {
+        let padded = bits.padded_width();
+        let cells = padded << bits.account_variables();
+        let cell = |i: usize| if samples::bit(bits, i / padded, i % padded) { ONE } else { Fr::ZERO };
+        let mut table: Vec<_> = (0..cells).map(cell).collect();
+        let variables = cells.trailing_zeros() as usize;
+        let (tau, rounds) = (scalars(variables + 3)[3..].to_vec(), scalars(variables + 9)[9..].to_vec());
+        let mut sumcheck = begin(tau.clone()).unwrap();
+        for j in 0..bits.account_variables() as usize {
+            assert!(sumcheck.table() == table);
+            assert!(sumcheck.round_coefficients() == Ok(definition(&table, &tau[j + 1..])));
+            sumcheck.bind(rounds[j]).unwrap();
+            let (zero, one) = table.split_at(table.len() / 2);
+            table = zero.iter().zip(one).map(|(a, b)| a.add(&rounds[j].mul(&b.sub(a)))).collect();
+        }
+        assert!(sumcheck.table() == table);
+        assert!(sumcheck.round_coefficients().is_err());
+        assert!(sumcheck.bind(ONE).is_err());
+    }
+
     #[test]
     fn every_round_agrees_with_its_definition() {
         for (accounts, width) in [(1, 1), (2, 9), (3, 1), (5, 33), (16, 8), (17, 3), (100, 20), (700, 5)] {
             let bits = samples::table(accounts, width);
-            let padded = bits.padded_width();
-            let cells = padded << bits.account_variables();
-            let mut table: Vec<_> = (0..cells)
-                .map(|i| if samples::bit(&bits, i / padded, i % padded) { ONE } else { Fr::ZERO })
-                .collect();
-            let variables = cells.trailing_zeros() as usize;
-            let (tau, rounds) = (scalars(variables + 3)[3..].to_vec(), scalars(variables + 9)[9..].to_vec());
-            let account_variables = bits.account_variables() as usize;
-            let mut sumcheck = AccountSumcheck::new(bits, tau.clone()).unwrap();
-            for j in 0..account_variables {
-                assert!(sumcheck.table() == table);
-                assert!(sumcheck.round_coefficients() == Ok(definition(&table, &tau[j + 1..])));
-                sumcheck.bind(rounds[j]).unwrap();
-                let (zero, one) = table.split_at(table.len() / 2);
-                table = zero.iter().zip(one).map(|(a, b)| a.add(&rounds[j].mul(&b.sub(a)))).collect();
+            assert_agrees(&bits, |tau| AccountSumcheck::new(samples::table(accounts, width), tau));
+        }
+    }
+
+    #[test]
+    fn rounds_from_differences_agree_with_their_definition() {
+        // Mostly equal lines, all equal, all different.
+        for (accounts, width, share, equal) in [(64, 4003, 9, 3), (128, 4096, 20, 1), (64, 4001, 0, 64)] {
+            let bits = || sparse_table(accounts, width, share, equal);
+            assert!(Differences::new(&bits()).is_some());
+            assert_agrees(&bits(), |tau| AccountSumcheck::new(bits(), tau));
+        }
+        for (accounts, width) in [(1, 5), (2, 9), (16, 77), (64, 8), (256, 3)] {
+            let bits = samples::table(accounts, width);
+            for leading in bits.account_variables().min(1)..=bits.account_variables() {
+                for line in [bits.account(0).to_vec(), vec![0; bits.stride()]] {
+                    assert_agrees(&bits, |tau| {
+                        let differences = Differences::with_leading(&bits, line.clone(), leading);
+                        AccountSumcheck::begin(Bits::Differences(differences), tau)
+                    });
+                }
             }
-            assert!(sumcheck.table() == table);
-            assert!(sumcheck.round_coefficients().is_err());
-            assert!(sumcheck.bind(ONE).is_err());
         }
     }
 

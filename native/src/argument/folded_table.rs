@@ -37,6 +37,12 @@ impl FoldedTable {
         Self { rows, width, values }
     }
 
+    /// From `rows` times `width` values, row by row.
+    pub fn from_values(rows: usize, width: usize, values: Vec<Fr>) -> Self {
+        debug_assert!(values.len() == rows * width);
+        Self { rows, width, values }
+    }
+
     /// `(t_1, t_2)` of the round that binds the next variable, the first of those that number the rows:
     /// with `d = b_1 - b_0` and weights e, `t_1 = sum e d (1 - 2 b_0)` and `t_2 = - sum e d^2`.
     ///

@@ -59,6 +59,12 @@ impl GramMatrix {
         Self::symmetric(1 << leading, &sums)
     }
 
+    /// From all `size` times `size` sums.
+    pub fn from_sums(size: usize, sums: Vec<Fr>) -> Self {
+        debug_assert!(sums.len() == size * size);
+        Self { size, sums }
+    }
+
     /// S[x, x'].
     #[inline]
     pub fn sum(&self, x: usize, other: usize) -> &Fr {

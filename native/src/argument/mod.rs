@@ -3,6 +3,7 @@
 
 pub mod account_sumcheck;
 pub mod bit_table;
+pub mod differences;
 pub mod folded_table;
 pub mod gram;
 pub mod lane_adder;
@@ -12,4 +13,5 @@ pub mod lazy_sums;
 pub mod opening;
 pub mod positions;
 pub mod row_commitments;
+pub mod shared_line;
 pub mod tensor;
