@@ -17,13 +17,12 @@ from primitives.attestation import MAX_ISSUER_LENGTH
 from primitives.signing import public_key_bytes, sign_attestation
 from primitives.strict_json import JsonError, JsonObject, canonical_json, parse_json
 from prover.errors import VaultError
-from prover.secret_file import passphrase_bytes, write_private
+from prover.secret_file import write_private
+from prover.signing_key import MAX_KEY_FILE, generate_key, load_private_pem, private_pem
 
 KEY_NAME: Final = "issuer.key"
 PUBLIC_NAME: Final = "issuer.pub"
 NAME_NAME: Final = "issuer.json"
-_PROTECTION: Final = "scryptAndAES256-CBC"
-_MAX_KEY_FILE: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -54,21 +53,12 @@ def create_issuer(vault: Path, name: str, passphrase: str | None) -> Issuer:
     check_issuer_name(name)
     if (vault / KEY_NAME).exists():
         raise VaultError(f"{vault} already holds an issuer key; it is never overwritten")
-    key = ECC.generate(curve="Ed25519")
-    if passphrase is None:
-        pem = key.export_key(format="PEM", use_pkcs8=True)
-    else:
-        pem = key.export_key(
-            format="PEM",
-            use_pkcs8=True,
-            passphrase=_pem_passphrase(passphrase),
-            protection=_PROTECTION,
-            prot_params={"iteration_count": 1 << 17, "block_size": 8, "parallelization": 1},
-        )
+    key = generate_key()
+    pem = private_pem(key, passphrase)
     public_key = public_key_bytes(key)
     write_private(vault / NAME_NAME, canonical_json({"name": name}) + b"\n")
     write_private(vault / PUBLIC_NAME, public_key.hex().encode() + b"\n")
-    write_private(vault / KEY_NAME, pem.encode() + b"\n")
+    write_private(vault / KEY_NAME, pem)
     (vault / PUBLIC_NAME).chmod(0o644)
     return Issuer(name, public_key, key)
 
@@ -77,13 +67,13 @@ def load_issuer(vault: Path, passphrase: str | None) -> Issuer:
     """Read the issuer of `vault`; `VaultError` says what is missing, damaged or locked."""
     path = vault / KEY_NAME
     try:
-        pem = path.read_bytes()[:_MAX_KEY_FILE].decode("ascii")
-        document = parse_json((vault / NAME_NAME).read_bytes()[:_MAX_KEY_FILE])
+        pem = path.read_bytes()[:MAX_KEY_FILE]
+        document = parse_json((vault / NAME_NAME).read_bytes()[:MAX_KEY_FILE])
     except OSError as error:
         raise VaultError(
             f"cannot read {error.filename}: {error.strerror}. Make a vault with `sealedbook init`"
         ) from error
-    except (UnicodeDecodeError, JsonError) as error:
+    except JsonError as error:
         raise VaultError(f"the issuer files in {vault} are damaged: {error}") from error
     try:
         fields = JsonObject(document)
@@ -91,25 +81,5 @@ def load_issuer(vault: Path, passphrase: str | None) -> Issuer:
         fields.finish()
     except JsonError as error:
         raise VaultError(f"{vault / NAME_NAME} is damaged: {error}") from error
-    if "ENCRYPTED" in pem and passphrase is None:
-        raise VaultError(
-            f"{path} is encrypted: give its passphrase (SEALEDBOOK_PASSPHRASE or --passphrase-file)"
-        )
-    secret = None if passphrase is None else _pem_passphrase(passphrase)
-    try:
-        key = ECC.import_key(pem, passphrase=secret)
-    except (ValueError, IndexError, TypeError) as error:
-        hint = (
-            "wrong passphrase, or the file was altered"
-            if "ENCRYPTED" in pem
-            else "not an Ed25519 private key"
-        )
-        raise VaultError(f"{path}: {hint}") from error
-    if key.curve != "Ed25519" or not key.has_private():
-        raise VaultError(f"{path}: not an Ed25519 private key")
+    key = load_private_pem(pem, path, passphrase)
     return Issuer(name, public_key_bytes(key), key)
-
-
-def _pem_passphrase(passphrase: str) -> str:
-    """Text that pycryptodome, which encodes in Latin-1, turns into the passphrase's UTF-8 bytes."""
-    return passphrase_bytes(passphrase).decode("latin-1")
