@@ -101,6 +101,13 @@ impl BitTable {
 /// Sets the zero bits `target..target + count` of `words` to the bits `start..start + count` of `bytes`.
 fn copy_bits(bytes: &[u8], start: usize, count: usize, words: &mut [u64], target: usize) {
     let mut done = 0;
+    if start.is_multiple_of(8) && target.is_multiple_of(64) {
+        let (whole, _) = bytes[start / 8..].as_chunks::<8>();
+        for (word, chunk) in words[target / 64..].iter_mut().zip(&whole[..whole.len().min(count / 64)]) {
+            *word = u64::from_le_bytes(*chunk);
+            done += 64;
+        }
+    }
     while done < count {
         let length = STEP.min(count - done);
         let value = bits_of_bytes(bytes, start + done) & ((1 << length) - 1);

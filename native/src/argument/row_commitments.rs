@@ -3,12 +3,20 @@
 //! Columns are taken in groups of `width`; a table holds the sums of all subsets of a group, so that a row
 //! costs one addition per group that is not zero. Additions of different rows, and of a few groups of one
 //! row into separate lanes, are independent, and are made in batches with one inversion.
+//!
+//! Where accounts have most bits in common with a line z (`super::shared_line`), the rows of z are committed to
+//! once, and a row costs additions only for the groups in which it differs from the row of z at its place:
+//!
+//! ```text
+//! D_i = D_z + sum_groups (T[bits that row_i has and z has not] - T[bits that z has and row_i has not]) + delta_i H
+//! ```
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bit_table::{BitTable, bits_of_words};
 use super::lane_adder::LaneAdder;
-use crate::batch_affine::{Adder, Indexed, Pairs};
+use super::shared_line::SharedLine;
+use crate::batch_affine::{Adder, Indexed, Pairs, SegmentedSums};
 use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::Fr;
 use crate::fixed_base::{self, SparseRows};
@@ -95,14 +103,30 @@ impl RowCommitmentKey {
     /// One commitment for each row of the table that is not padding.
     pub fn commit(&self, table: &BitTable, blindings: &[Fr]) -> Result<Vec<AffinePoint>, KernelError> {
         require_equal_lengths(blindings.len(), table.row_count(self.columns.len()))?;
-        let tables = self.tables(blindings.len());
+        let shared = SharedLine::find(table).filter(|_| table.accounts() >= self.accounts_per_row(table));
+        let tables = self.tables(match &shared {
+            Some(shared) => (blindings.len() as f64 * shared.differing_share()) as usize + 1,
+            None => blindings.len(),
+        });
         let no_entries = vec![0; blindings.len() + 1];
         let rows = SparseRows { row_offsets: &no_entries, columns: &[], amounts: &[] };
         let mut commitments = tables.blinding.commit(&rows, blindings)?;
-        fill_chunks(&mut commitments, ROWS, |first, commitments| {
-            RowAdder::new(table, self.columns.len(), first, commitments).add_groups(&tables.subsets);
-        });
+        if let Some(shared) = shared {
+            let shared = SharedRows::new(&shared, table, self.columns.len(), &tables.subsets)?;
+            fill_chunks(&mut commitments, ROWS, |first, commitments| {
+                shared.add_differences(table, first, &tables.subsets, commitments);
+            });
+        } else {
+            fill_chunks(&mut commitments, ROWS, |first, commitments| {
+                RowAdder::new(table, self.columns.len(), first, commitments).add_groups(&tables.subsets);
+            });
+        }
         Ok(commitments)
+    }
+
+    /// Whole accounts in a row, or 1.
+    fn accounts_per_row(&self, table: &BitTable) -> usize {
+        (self.columns.len() / table.padded_width()).max(1)
     }
 
     /// Tables fit for the rows seen so far and `rows` more.
@@ -233,9 +257,107 @@ impl<'a> RowAdder<'a> {
     }
 }
 
+/// The rows that accounts would have whose bits are all those of z: as many as an account has, or one where
+/// a row holds whole accounts.
+struct SharedRows {
+    columns: usize,
+    words_per_row: usize,
+    words: Vec<u64>,
+    sums: Vec<AffinePoint>,
+}
+
+impl SharedRows {
+    /// A row of the table holds no padding in place of accounts: their number is a power of two, and not
+    /// below that of the accounts of a row.
+    fn new(
+        shared: &SharedLine,
+        table: &BitTable,
+        columns: usize,
+        tables: &SubsetTables,
+    ) -> Result<Self, KernelError> {
+        let accounts = (columns / table.padded_width()).max(1);
+        let line = BitTable::new(shared.bytes().repeat(accounts), accounts, table.width())?;
+        let words_per_row = columns.div_ceil(64);
+        let mut words = vec![0; words_per_row * line.row_count(columns)];
+        for (row, words) in words.chunks_exact_mut(words_per_row).enumerate() {
+            line.write_row(row, columns, words);
+        }
+        let mut sums = vec![AffinePoint::IDENTITY; line.row_count(columns)];
+        fill_chunks(&mut sums, ROWS, |first, sums| {
+            RowAdder::new(&line, columns, first, sums).add_groups(tables);
+        });
+        Ok(Self { columns, words_per_row, words, sums })
+    }
+
+    /// Adds to `sums` the rows from `first` on.
+    fn add_differences(
+        &self,
+        table: &BitTable,
+        first: usize,
+        tables: &SubsetTables,
+        sums: &mut [AffinePoint],
+    ) {
+        let mut adder = SegmentedSums::<LaneAdder>::default();
+        let mut words = vec![0; self.words_per_row];
+        let mut subsets = Vec::new();
+        let mut done = 0;
+        for row in 0..sums.len() {
+            table.write_row(first + row, self.columns, &mut words);
+            let place = (first + row) % self.sums.len();
+            let shared = &self.words[place * self.words_per_row..][..self.words_per_row];
+            subsets.clear();
+            differing_subsets(&words, shared, tables, &mut subsets);
+            adder.push(sums[row]);
+            adder.push(self.sums[place]);
+            for &(entry, negative) in &subsets {
+                adder.push(tables.entries[entry].negate_if(negative));
+            }
+            adder.close_segment();
+            if adder.pending() >= SegmentedSums::<LaneAdder>::CAPACITY || row + 1 == sums.len() {
+                let mut waiting = sums[done..=row].iter_mut();
+                adder.reduce(|sum| {
+                    if let Some(place) = waiting.next() {
+                        *place = sum;
+                    }
+                });
+                done = row + 1;
+            }
+        }
+    }
+}
+
+/// The table entries to add, or to subtract, to get from the row `shared` to the row `words`.
+fn differing_subsets(words: &[u64], shared: &[u64], tables: &SubsetTables, subsets: &mut Vec<(usize, bool)>) {
+    let mut add = |group: usize, subset: usize, negative: bool| {
+        if subset != 0 {
+            let entry = (group << tables.width) + subset;
+            tables.entries[entry].prefetch();
+            subsets.push((entry, negative));
+        }
+    };
+    // The first column that is not done with.
+    let mut column = 0;
+    for (word, (left, right)) in words.iter().zip(shared).enumerate() {
+        let differing = left ^ right;
+        // Of this word, columns that belong to a group done with in the last one are passed over.
+        column = column.max(64 * word);
+        while column < 64 * (word + 1) && differing >> (column % 64) != 0 {
+            let first = column + (differing >> (column % 64)).trailing_zeros() as usize;
+            let group = first / tables.width;
+            let start = group * tables.width;
+            let length = tables.width.min(64 * words.len() - start);
+            let (has, had) = (bits_of_words(words, start, length), bits_of_words(shared, start, length));
+            add(group, has & !had, false);
+            add(group, had & !has, true);
+            column = start + tables.width;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::bit_table::samples;
+    use super::super::shared_line::samples::sparse_table;
     use super::*;
     use crate::point::samples::{add, mixed_points, multiply, scalars, subgroup_points};
 
@@ -271,6 +393,55 @@ mod tests {
                 assert!(key.commit(&table, &blindings) == Ok(expected.clone()));
             }
             assert!(key.commit(&table, &blindings[1..]).is_err());
+        }
+    }
+
+    #[test]
+    fn commitments_to_rows_that_have_most_in_common() {
+        for (accounts, width, columns, share) in [
+            (64, 1030, 512, 9),
+            (64, 1030, 1 << 12, 9),
+            (64, 1030, 1 << 17, 9),
+            (128, 1024, 2048, 20),
+            (64, 1025, 16, 0),
+            (64, 1024, 1024, 3),
+        ] {
+            let table = sparse_table(accounts, width, share, 5);
+            assert!(SharedLine::find(&table).is_some());
+            let points: Vec<_> = mixed_points(61).into_iter().cycle().take(columns).collect();
+            let h = subgroup_points(3)[2];
+            let key = RowCommitmentKey::new(points.clone(), h).unwrap();
+            let blindings = scalars(table.row_count(columns));
+            let expected = naive(&table, &points, &h, &blindings);
+            for _ in 0..3 {
+                assert!(key.commit(&table, &blindings) == Ok(expected.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn differing_subsets_lead_from_one_row_to_the_other() {
+        for width in 1..=MAX_WIDTH {
+            let tables = SubsetTables::new(&mixed_points(192), width);
+            for seed in 1..40u64 {
+                let word = |i: u64| {
+                    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(7 * i as u32) & !(seed << i)
+                };
+                let words: Vec<u64> = (0..3).map(word).collect();
+                let shared: Vec<u64> =
+                    words.iter().zip(3..).map(|(w, i)| w ^ (word(i) & word(i + 9))).collect();
+                let mut subsets = Vec::new();
+                differing_subsets(&words, &shared, &tables, &mut subsets);
+                let mut reached = shared.clone();
+                for (entry, negative) in subsets {
+                    for bit in (0..width).filter(|bit| entry >> bit & 1 == 1) {
+                        let column = (entry >> width) * width + bit;
+                        assert_eq!(reached[column / 64] >> (column % 64) & 1 == 1, negative);
+                        reached[column / 64] ^= 1 << (column % 64);
+                    }
+                }
+                assert!(reached == words);
+            }
         }
     }
 

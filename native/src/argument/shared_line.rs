@@ -50,6 +50,11 @@ impl SharedLine {
         &self.bytes
     }
 
+    /// The share of an account's bytes that differ from z, by estimate.
+    pub fn differing_share(&self) -> f64 {
+        self.expected_differences().0 / self.bytes.len() as f64
+    }
+
     /// Estimates: how many bytes of an account differ from z, and how many such bytes two accounts have
     /// at the same place.
     pub fn expected_differences(&self) -> (f64, f64) {
