@@ -67,13 +67,13 @@ def load_issuer(vault: Path, passphrase: str | None) -> Issuer:
     """Read the issuer of `vault`; `VaultError` says what is missing, damaged or locked."""
     path = vault / KEY_NAME
     try:
-        pem = path.read_bytes()[:MAX_KEY_FILE]
+        pem = path.read_bytes()[:MAX_KEY_FILE].decode("ascii")
         document = parse_json((vault / NAME_NAME).read_bytes()[:MAX_KEY_FILE])
     except OSError as error:
         raise VaultError(
             f"cannot read {error.filename}: {error.strerror}. Make a vault with `sealedbook init`"
         ) from error
-    except JsonError as error:
+    except (UnicodeDecodeError, JsonError) as error:
         raise VaultError(f"the issuer files in {vault} are damaged: {error}") from error
     try:
         fields = JsonObject(document)

@@ -40,12 +40,8 @@ def private_pem(key: ECC.EccKey, passphrase: str | None) -> bytes:
     return str(pem).encode() + b"\n"
 
 
-def load_private_pem(data: bytes, path: Path, passphrase: str | None) -> ECC.EccKey:
-    """The key in the bytes of such a file; `VaultError`, naming `path`, for one that is damaged or locked."""
-    try:
-        pem = data.decode("ascii")
-    except UnicodeDecodeError as error:
-        raise VaultError(f"{path}: not an Ed25519 private key") from error
+def load_private_pem(pem: str, path: Path, passphrase: str | None) -> ECC.EccKey:
+    """The key in the text of such a file; `VaultError`, naming `path`, for one that is damaged or locked."""
     if "ENCRYPTED" in pem and passphrase is None:
         raise VaultError(
             f"{path} is encrypted: give its passphrase (SEALEDBOOK_PASSPHRASE or --passphrase-file)"
@@ -88,10 +84,12 @@ def load_key_file(path: Path, passphrase: str | None) -> ECC.EccKey:
     """The private key in a file; `VaultError` says what is missing, damaged or locked."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_KEY_FILE)
+            pem = file.read(MAX_KEY_FILE).decode("ascii")
     except OSError as error:
         raise VaultError(f"cannot read {path}: {error.strerror}") from error
-    return load_private_pem(data, path, passphrase)
+    except UnicodeDecodeError as error:
+        raise VaultError(f"{path}: not an Ed25519 private key") from error
+    return load_private_pem(pem, path, passphrase)
 
 
 def public_path(path: Path) -> Path:
