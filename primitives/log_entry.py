@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 
 from primitives.attestation import MAX_ISSUER_LENGTH, Attestation, format_time, parse_time
 from primitives.errors import DecodingError
@@ -45,6 +45,8 @@ class LogEntryError(DecodingError):
 class AttestationEntry:
     """An attestation was published: digest and length of its bytes, which book, whose, as of when."""
 
+    kind: ClassVar[str] = ATTESTATION_KIND
+
     attestation_sha256: bytes
     attestation_bytes: int
     book_digest: bytes
@@ -66,7 +68,7 @@ class AttestationEntry:
         return canonical_json(
             {
                 "format": ENTRY_FORMAT,
-                "kind": ATTESTATION_KIND,
+                "kind": self.kind,
                 "attestation": {"bytes": self.attestation_bytes, "sha256": self.attestation_sha256.hex()},
                 "book_digest": self.book_digest.hex(),
                 "issuer": {"name": self.issuer, "public_key": self.issuer_key.hex()},
@@ -78,6 +80,8 @@ class AttestationEntry:
 @dataclass(frozen=True)
 class RevocationEntry:
     """The holder of `issuer_key` takes the attestation of that digest back, for a reason in plain words."""
+
+    kind: ClassVar[str] = REVOCATION_KIND
 
     attestation_sha256: bytes
     issuer_key: bytes
@@ -96,7 +100,7 @@ class RevocationEntry:
     def _unsigned(self) -> dict[str, Json]:
         return {
             "format": ENTRY_FORMAT,
-            "kind": REVOCATION_KIND,
+            "kind": self.kind,
             "attestation_sha256": self.attestation_sha256.hex(),
             "issuer_key": self.issuer_key.hex(),
             "reason": self.reason,
@@ -107,6 +111,8 @@ class RevocationEntry:
 @dataclass(frozen=True)
 class RotationEntry:
     """From now on the issuer signs with `new_key` and no longer with `old_key`; both signed this."""
+
+    kind: ClassVar[str] = ROTATION_KIND
 
     issuer: str
     old_key: bytes
@@ -127,7 +133,7 @@ class RotationEntry:
     def _unsigned(self) -> dict[str, Json]:
         return {
             "format": ENTRY_FORMAT,
-            "kind": ROTATION_KIND,
+            "kind": self.kind,
             "issuer": self.issuer,
             "old_key": self.old_key.hex(),
             "new_key": self.new_key.hex(),
