@@ -1,6 +1,7 @@
 import type { OutputAsset, OutputBundle, OutputChunk } from 'rolldown';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { contentSecurityPolicy } from './content_security_policy.ts';
 
 /** Moves every script and stylesheet into the HTML file, so that the page is one file that works offline. */
 function singleFile(): Plugin {
@@ -56,7 +57,7 @@ function replaceOnce(html: string, tag: RegExp, replacement: string, name: strin
 
 export default defineConfig({
   base: './',
-  plugins: [singleFile()],
+  plugins: [singleFile(), contentSecurityPolicy()],
   build: {
     target: 'es2022',
     assetsInlineLimit: Number.MAX_SAFE_INTEGER,
@@ -66,7 +67,7 @@ export default defineConfig({
   },
   worker: { format: 'iife' },
   test: {
-    include: ['tests/**/*.test.ts'],
+    include: ['tests/**/*.test.ts', 'src/**/*.test.ts'],
     testTimeout: 120_000,
     pool: 'threads',
     maxWorkers: 1,
