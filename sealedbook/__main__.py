@@ -18,9 +18,11 @@ from sealedbook.commands import (
     init_command,
     inspect_command,
     margin_command,
+    market_command,
     model_command,
     open_command,
     prove_command,
+    report_command,
     solvency_command,
     verify_certificate_command,
     verify_command,
@@ -45,11 +47,13 @@ app.command("prove-solvency")(solvency_command.prove_solvency)
 app.command("open")(open_command.open_)
 app.command("check")(check_command.check)
 app.command("verify")(verify_command.verify)
+app.command("report")(report_command.report)
 app.command("certify")(certify_command.certify)
 app.command("verify-certificate")(verify_certificate_command.verify_certificate)
 app.command("inspect")(inspect_command.inspect)
 app.add_typer(model_command.app, name="model")
 app.add_typer(margin_command.app, name="margin")
+app.add_typer(market_command.app, name="market")
 app.command("demo")(demo_command.demo)
 
 

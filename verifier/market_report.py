@@ -53,7 +53,11 @@ def market_report(verified: VerifiedMarket) -> Report:
     """The report on a market that was checked alone."""
     return Report(
         kind="market",
-        verdict="The market is well-formed, and meets the conditions that you set.",
+        verdict=(
+            "The market is well-formed, and meets the conditions that you set."
+            if verified.policy.is_condition
+            else "The market is well-formed. You set no conditions on it."
+        ),
         checks=(Check.MARKET_DOCUMENT, *(c for c in verified.checks if c is not Check.MARKET_DOCUMENT)),
         findings=tuple(findings_of(verified, "market", insisted=False, counts=True)),
         figures=figures_of(verified),
@@ -92,7 +96,7 @@ def _signer_findings(verified: VerifiedMarket, subject: str, *, insisted: bool) 
         )
         findings.append(Finding(f"Other signatures of the {subject}", text, Level.CLAIMED))
     if not verified.signers and not insisted:
-        text = "no source signed it: nobody but the issuer stands behind its figures"
+        text = "no source signed it: its figures are as good as who gave them to you"
         findings.append(Finding(f"Sources of the {subject}", text, Level.CLAIMED))
     return findings
 

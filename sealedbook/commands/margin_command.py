@@ -9,6 +9,7 @@ import typer
 
 from primitives.backends import get_backend
 from primitives.strict_json import MAX_JSON_BYTES, Json
+from sealedbook.market_options import read_market_file
 from sealedbook.options import BackendOption, JsonOption, read_small_file
 from sealedbook.output import console, print_json, progress_bar, reported_errors, shown
 
@@ -54,7 +55,7 @@ def evaluate(
                 out,
                 get_backend(backend),
                 model=read_small_file(model, "--model", MAX_JSON_BYTES),
-                market=None if place is None else read_small_file(place, "--market", MAX_JSON_BYTES),
+                market=None if place is None else read_market_file(place, "--market"),
                 replace=replace,
                 progress=bars,
             )

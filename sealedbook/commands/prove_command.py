@@ -9,7 +9,9 @@ import typer
 from rich.markup import escape
 
 from primitives.backends import get_backend
+from primitives.market_signatures import MARKET_SIGNATURES_NAME
 from primitives.strict_json import MAX_JSON_BYTES, Json
+from sealedbook.market_options import read_market_file
 from sealedbook.options import (
     BackendOption,
     JsonOption,
@@ -30,7 +32,18 @@ def prove(
         Path | None, typer.Option("--model", help="The model to prove; the bundle's model.json if not given.")
     ] = None,
     market: Annotated[
-        Path | None, typer.Option("--market", help="The prices; the bundle's market.json if there is one.")
+        Path | None,
+        typer.Option(
+            "--market", help="The prices, JSON or Parquet; the bundle's market.json if there is one."
+        ),
+    ] = None,
+    signatures: Annotated[
+        Path | None,
+        typer.Option(
+            "--market-signatures",
+            help=f"Signatures of the prices by their sources; the bundle's {MARKET_SIGNATURES_NAME} if the prices "
+            "are the bundle's.",
+        ),
     ] = None,
     name: Annotated[
         str, typer.Option("--name", help="The claim's name; a claim of this name is replaced.")
@@ -55,6 +68,11 @@ def prove(
         model_bytes = _document(model, bundle / MODEL_NAME, "--model")
         if model_bytes is None:
             raise OptionError("give --model FILE: the bundle has no model.json")
+        market_bytes = (
+            _document(None, bundle / MARKET_NAME, "--market")
+            if market is None
+            else read_market_file(market, "--market")
+        )
         passphrase = read_passphrase(passphrase_file)
         keys = Vault.open(vault)
         issuer = keys.issuer(passphrase)
@@ -67,7 +85,10 @@ def prove(
                     issuer,
                     get_backend(backend),
                     model=model_bytes,
-                    market=_document(market, bundle / MARKET_NAME, "--market"),
+                    market=market_bytes,
+                    signatures=_document(signatures, bundle / MARKET_SIGNATURES_NAME, "--market-signatures")
+                    if signatures is not None or market is None
+                    else None,
                     name=name,
                     workers=workers,
                     progress=bars,
