@@ -42,8 +42,8 @@ from primitives.signed_note import (
     NoteSignature,
     NoteSigner,
     SignedNote,
+    VerifiedSignature,
     VerifierKey,
-    verified_signatures,
 )
 
 MAX_WITNESSES: Final = 50
@@ -63,6 +63,19 @@ class WitnessState:
     key: VerifierKey
     size: int | None
     timestamp: int | None
+
+
+@dataclass(frozen=True)
+class VerifiedLine:
+    """A cosignature that holds, and the line it came in."""
+
+    signature: NoteSignature
+    verified: VerifiedSignature
+
+    @property
+    def timestamp(self) -> int:
+        """Seconds since 1970."""
+        return self.verified.timestamp or 0
 
 
 class TransparencyLog:
@@ -100,6 +113,12 @@ class TransparencyLog:
     def verifier_key(self) -> VerifierKey | None:
         """The key that monitors need, None in a process without the signing key."""
         return self._signer.verifier_key if self._signer is not None else None
+
+    def stated_key(self, session: Session) -> str | None:
+        """The verifier key of the log as the database has it: for show, nobody should trust a log's own word for it."""
+        return session.scalar(select(LogHead.log_key)) or (
+            self._signer.verifier_key.to_text() if self._signer is not None else None
+        )
 
     # Appending
 
@@ -281,49 +300,39 @@ class TransparencyLog:
 
     # Witnesses
 
-    def add_cosignature(self, session: Session, note: bytes) -> int:
-        """Keep the cosignatures in `note` by configured witnesses; how many are new or newer than those here.
+    def verify_cosignatures(self, note: bytes) -> tuple[Checkpoint, str, list[VerifiedLine]]:
+        """The checkpoint in `note`, its text, and the cosignatures by configured witnesses; `CosignatureError` if none.
 
-        The note's text must be a checkpoint that this log signed. Lines by other keys are ignored.
+        Lines by other keys are ignored; one that claims to be by a configured witness and does not hold is an error.
+        Whether the checkpoint is ours is not looked at.
         """
         try:
             parsed = SignedNote.parse(note)
             checkpoint = Checkpoint.parse(parsed.text)
-        except DecodingError as error:
-            raise CosignatureError(f"not a checkpoint: {error}") from error
-        ours = session.scalar(select(LogCheckpoint.note).where(LogCheckpoint.size == checkpoint.size))
-        if ours is None or SignedNote.parse(ours.encode("utf-8")).text != parsed.text:
-            raise CosignatureError("the text is not a checkpoint that this log signed")
-        kept = found = 0
-        for signature in parsed.signatures:
-            for key in self.witnesses:
-                if key.matches(signature):
-                    found += 1
-                    kept += self._keep(session, checkpoint.size, key, parsed.text, signature)
-        if not found:
-            raise CosignatureError("no witness that this log takes cosignatures of has signed")
-        return kept
-
-    def _keep(
-        self, session: Session, size: int, key: VerifierKey, text: str, signature: NoteSignature
-    ) -> int:
-        """Store one cosignature if it holds and is newer than what is here: 1 or 0."""
-        try:
-            (verified,) = verified_signatures(SignedNote(text, (signature,)), [key])
+            lines = [
+                VerifiedLine(signature, key.verify(parsed.text, signature))
+                for signature in parsed.signatures
+                for key in self.witnesses
+                if key.matches(signature)
+            ]
         except DecodingError as error:
             raise CosignatureError(str(error)) from error
-        timestamp = verified.timestamp or 0
-        if timestamp > self._clock() + MAX_CLOCK_SKEW_SECONDS:
-            raise CosignatureError(f"the cosignature of {key.name!r} is dated in the future")
-        row = session.get(LogCosignature, (size, key.name, key.key_id), with_for_update=True)
-        if row is not None and row.timestamp >= timestamp:
-            return 0
-        if row is None:
-            row = LogCosignature(size=size, witness=key.name, key_id=key.key_id)
-            session.add(row)
-        row.timestamp, row.line = timestamp, signature.line()
-        session.flush()
-        return 1
+        if not lines:
+            raise CosignatureError("no witness that this log takes cosignatures of has signed")
+        if any(line.timestamp > self._clock() + MAX_CLOCK_SKEW_SECONDS for line in lines):
+            raise CosignatureError("a cosignature is dated in the future")
+        return checkpoint, parsed.text, lines
+
+    def add_cosignature(self, session: Session, note: bytes) -> int:
+        """Keep the cosignatures in `note` by configured witnesses; how many are new or newer than those here.
+
+        The note's text must be a checkpoint that this log signed. Raises `CosignatureError`.
+        """
+        checkpoint, text, lines = self.verify_cosignatures(note)
+        ours = session.scalar(select(LogCheckpoint.note).where(LogCheckpoint.size == checkpoint.size))
+        if ours is None or SignedNote.parse(ours.encode("utf-8")).text != text:
+            raise CosignatureError("the text is not a checkpoint that this log signed")
+        return sum(_keep(session, checkpoint.size, line) for line in lines)
 
     def witness_states(self, session: Session) -> list[WitnessState]:
         """The configured witnesses, each with the newest checkpoint that it cosigned."""
@@ -348,6 +357,20 @@ def _record(index: int, leaf: bytes, entry: bytes, parsed: LogEntry) -> dict[str
         "attestation_sha256": about,
         "entry": entry,
     }
+
+
+def _keep(session: Session, size: int, line: VerifiedLine) -> bool:
+    """Store a cosignature unless this witness's here is as new; whether it was stored."""
+    key = line.verified.key
+    row = session.get(LogCosignature, (size, key.name, key.key_id), with_for_update=True)
+    if row is not None and row.timestamp >= line.timestamp:
+        return False
+    if row is None:
+        row = LogCosignature(size=size, witness=key.name, key_id=key.key_id)
+        session.add(row)
+    row.timestamp, row.line = line.timestamp, line.signature.line()
+    session.flush()
+    return True
 
 
 def _after_commit(session: Session, anchor: Anchor, size: int, note: bytes) -> None:
