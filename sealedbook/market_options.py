@@ -22,7 +22,18 @@ MAX_MARKET_FILE: Final = 64 << 20
 """Of a market in Parquet; JSON is bounded by `primitives.strict_json.MAX_JSON_BYTES`."""
 _PARQUET_MAGIC: Final = b"PAR1"
 _PARQUET_SUFFIX: Final = ".parquet"
-_MAX_SECONDS: Final = 1 << 32
+MAX_SECONDS: Final = 1 << 32
+
+SOURCES_REQUIRED_HELP: Final = (
+    "How many of the sources named must have signed the market; all of them if not given."
+)
+MAX_AGE_HELP: Final = "How far the market may lie before the moment it is used for."
+TOLERANCE_HELP: Final = "How far it may lie after that moment, with a greatest age; not at all if not given."
+PREVIOUS_HELP: Final = (
+    "An earlier market that you trust, to compare with; may be repeated, one for each format."
+)
+OTHER_HELP: Final = "A market from elsewhere to compare with; may be repeated."
+MAX_DEVIATION_HELP: Final = "By how many basis points figures may differ from markets that you gave."
 
 SourceKeyOption = Annotated[
     list[str] | None,
@@ -36,58 +47,52 @@ SourcesRequiredOption = Annotated[
     int | None,
     typer.Option(
         "--sources-required",
-        "--required",
         min=1,
-        help="How many of the sources named must have signed the market; all of them if not given.",
+        help=SOURCES_REQUIRED_HELP,
     ),
 ]
 MaxAgeOption = Annotated[
     int | None,
     typer.Option(
         "--max-market-age",
-        "--max-age",
         metavar="SECONDS",
         min=0,
-        max=_MAX_SECONDS,
-        help="How far the market may lie before the moment it is used for.",
+        max=MAX_SECONDS,
+        help=MAX_AGE_HELP,
     ),
 ]
 ToleranceOption = Annotated[
     int,
     typer.Option(
         "--market-tolerance",
-        "--tolerance",
         metavar="SECONDS",
         min=0,
-        max=_MAX_SECONDS,
-        help="How far it may lie after that moment, with a greatest age; not at all if not given.",
+        max=MAX_SECONDS,
+        help=TOLERANCE_HELP,
     ),
 ]
 PreviousOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--previous-market",
-        "--previous",
         metavar="FILE",
-        help="An earlier market that you trust, to compare with; may be repeated, one for each format.",
+        help=PREVIOUS_HELP,
     ),
 ]
 OtherOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--other-market",
-        "--other",
         metavar="FILE",
-        help="A market from elsewhere to compare with; may be repeated.",
+        help=OTHER_HELP,
     ),
 ]
 MaxDeviationOption = Annotated[
     str | None,
     typer.Option(
         "--max-deviation",
-        "--max-deviation-bps",
         metavar="BPS",
-        help="By how many basis points figures may differ from markets that you gave.",
+        help=MAX_DEVIATION_HELP,
     ),
 ]
 

@@ -19,14 +19,15 @@ from primitives.market_signatures import (
 )
 from primitives.strict_json import MAX_JSON_BYTES, JsonError
 from sealedbook.market_options import (
+    MAX_AGE_HELP,
+    MAX_DEVIATION_HELP,
     MAX_MARKET_FILE,
-    MaxAgeOption,
-    MaxDeviationOption,
-    OtherOption,
-    PreviousOption,
+    MAX_SECONDS,
+    OTHER_HELP,
+    PREVIOUS_HELP,
+    SOURCES_REQUIRED_HELP,
+    TOLERANCE_HELP,
     SourceKeyOption,
-    SourcesRequiredOption,
-    ToleranceOption,
     is_parquet,
     parse_moment,
     read_market_file,
@@ -146,16 +147,25 @@ def check(
         typer.Option("--signatures", help="The signatures of its sources, made by `market sign`."),
     ] = None,
     source_key: SourceKeyOption = None,
-    required: SourcesRequiredOption = None,
-    max_age: MaxAgeOption = None,
+    required: Annotated[int | None, typer.Option("--required", min=1, help=SOURCES_REQUIRED_HELP)] = None,
+    max_age: Annotated[
+        int | None,
+        typer.Option("--max-age", metavar="SECONDS", min=0, max=MAX_SECONDS, help=MAX_AGE_HELP),
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option("--at", metavar="TIME", help="The moment it is used for: 2026-01-31T00:00:00Z."),
     ] = None,
-    tolerance: ToleranceOption = 0,
-    previous: PreviousOption = None,
-    other: OtherOption = None,
-    max_deviation: MaxDeviationOption = None,
+    tolerance: Annotated[
+        int, typer.Option("--tolerance", metavar="SECONDS", min=0, max=MAX_SECONDS, help=TOLERANCE_HELP)
+    ] = 0,
+    previous: Annotated[
+        list[Path] | None, typer.Option("--previous", metavar="FILE", help=PREVIOUS_HELP)
+    ] = None,
+    other: Annotated[list[Path] | None, typer.Option("--other", metavar="FILE", help=OTHER_HELP)] = None,
+    max_deviation: Annotated[
+        str | None, typer.Option("--max-deviation-bps", metavar="BPS", help=MAX_DEVIATION_HELP)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a market: its form, who signed it, how old it is, and how far its figures are from other markets."""
