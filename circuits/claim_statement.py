@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from circuits.model_document import compile_model, find_definition
 from circuits.modelling.definition import ModelDefinition
+from circuits.modelling.words import ModelWords
 from circuits.public_market import PublicMarket, parse_public_market
 from circuits.rows import Scope
 from circuits.statement import Statement
@@ -49,6 +50,15 @@ def find_margin_model(model: bytes) -> ModelDefinition | None:
     """The margin model that a document defines, None if its kind is a simple one. Raises `ClaimDocumentError`."""
     with _faults_of(MODEL_ROLE):
         return find_definition(model)
+
+
+def model_words(model: bytes) -> ModelWords | None:
+    """What a margin model demands, in plain words; None for simple kinds, whose rows are plain enough.
+
+    Raises `ClaimDocumentError`.
+    """
+    definition = find_margin_model(model)
+    return None if definition is None else definition.words()
 
 
 @contextlib.contextmanager

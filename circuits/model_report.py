@@ -15,6 +15,7 @@ from circuits.claim_statement import (
 from circuits.describe import describe
 from circuits.modelling.errors import ModelError
 from circuits.modelling.explanation import Explanation, explain, explain_statement
+from circuits.modelling.words import ModelWords
 from circuits.statement import Statement
 from circuits.statement_errors import StatementError
 from primitives.assets import AssetList
@@ -23,12 +24,17 @@ from primitives.strict_json import JsonObject, parse_json
 
 @dataclass(frozen=True)
 class ModelReport:
-    """A compiled model: `constraints` are pairs (label, formula), empty for kinds that are rows and nothing else."""
+    """A compiled model.
+
+    `constraints` are pairs (label, formula), `words` its conditions in plain words: of margin models only. Simple kinds
+    are rows and nothing else.
+    """
 
     kind: str
     statement: Statement
     explanation: Explanation
     constraints: tuple[tuple[str, str], ...]
+    words: ModelWords | None = None
 
     @cached_property
     def rows(self) -> tuple[str, ...]:
@@ -52,4 +58,4 @@ def report_model(model: bytes, market: bytes | None, assets: AssetList) -> Model
     except (ModelError, StatementError) as error:
         raise ClaimDocumentError(MODEL_ROLE, f"no valid statement comes of this model: {error}") from error
     constraints = tuple((each.label, str(each.constraint)) for each in made.requirements)
-    return ModelReport(definition.kind, statement, explain(made), constraints)
+    return ModelReport(definition.kind, statement, explain(made), constraints, definition.words())

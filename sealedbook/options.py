@@ -24,6 +24,9 @@ BackendOption = Annotated[
     typer.Option("--backend", metavar="NAME", help="native or reference; the fastest one here if not given."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+RowsOption = Annotated[
+    bool, typer.Option("--rows", help="Print every row of the statements as a formula, in base units.")
+]
 VaultOption = Annotated[Path, typer.Option("--vault", help="The private vault folder.")]
 PassphraseOption = Annotated[
     Path | None,

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from circuits.claim_statement import model_words
 from circuits.describe import describe
 from circuits.document_prices import inline_prices, market_prices
 from circuits.integrality import loose_positions
+from circuits.modelling.words import ModelWords
 from circuits.plain_words import account_facts, used_assets
 from circuits.prices import PriceList
+from circuits.statement import Statement
 from primitives.assets import Asset
 from primitives.attestation import format_time
 from primitives.strict_json import Json
 from verifier.certificate import VerifiedCertificate
 from verifier.checks import Check
+from verifier.model_findings import condition_findings, model_findings, row_findings, words_figures
 from verifier.report import (
     Finding,
     Level,
@@ -28,15 +32,17 @@ _SHOWN_FACTS: Final = 4
 _SHOWN_LINES: Final = 12
 
 
-def certificate_report(verified: VerifiedCertificate) -> Report:
-    """The report on a verified certificate, for whoever it was shown to."""
+def certificate_report(verified: VerifiedCertificate, *, rows: bool = False) -> Report:
+    """The report on a verified certificate, for whoever it was shown to; with `rows`, every row as a formula."""
     terms, signed = verified.terms, verified.signed
+    words = model_words(terms.model)
     return Report(
         kind="certificate",
-        verdict=_verdict(verified),
+        verdict=_verdict(verified, words),
         checks=tuple(check for check in Check if _was_made(check, verified)),
         findings=(
-            *_proven(verified),
+            *_proven(verified, words),
+            *(row_findings("", verified.statement) if rows else ()),
             *_documents(verified),
             *_audience(verified),
             *_where(verified),
@@ -47,7 +53,8 @@ def certificate_report(verified: VerifiedCertificate) -> Report:
             "leaf_index": terms.leaf.index,
             "leaf_tag": terms.leaf.tag.hex(),
             "leaf_commitment": terms.leaf.commitment.hex(),
-            "facts": list[Json](account_facts(verified.statement)),
+            "facts": list[Json](_facts(verified, words)),
+            "model": None if words is None else words_figures(words),
             "rows": list[Json](describe(verified.statement)),
             "integral": not loose_positions(verified.statement.rows, verified.statement.auxiliaries),
             "statement": verified.statement.digest().hex(),
@@ -69,29 +76,48 @@ def _was_made(check: Check, verified: VerifiedCertificate) -> bool:
     return check.value.startswith("K") or (signed is not None and check in attestation_checks(signed))
 
 
-def _verdict(verified: VerifiedCertificate) -> str:
+def _facts(verified: VerifiedCertificate, words: ModelWords | None) -> list[str]:
+    return account_facts(verified.statement) if words is None else list(words.conditions)
+
+
+def _verdict(verified: VerifiedCertificate, words: ModelWords | None) -> str:
+    if words is not None:
+        return f"The account at leaf {verified.terms.leaf.index} meets {words.title}."
     facts = account_facts(verified.statement) or ["holds and owes amounts in range"]
     rest = len(facts) - _SHOWN_FACTS
     said = "; ".join(facts[:_SHOWN_FACTS]) + (f"; and {rest:,} more" if rest > 0 else "")
     return f"The account at leaf {verified.terms.leaf.index} {said}."
 
 
-def _proven(verified: VerifiedCertificate) -> list[Finding]:
-    """What the proof shows, row by row; that positions are integers, or that they need not be."""
+def _proven(verified: VerifiedCertificate, words: ModelWords | None) -> list[Finding]:
+    """What the proof shows; that positions are integers, or that they need not be."""
     statement = verified.statement
+    if words is None:
+        findings = _proven_rows(statement)
+    else:
+        findings = [
+            *condition_findings("The account", words, statement),
+            *model_findings("", words, statement),
+        ]
+    return [*findings, _whole_amounts(statement)]
+
+
+def _proven_rows(statement: Statement) -> list[Finding]:
+    """Row by row, in words and in base units."""
     facts = account_facts(statement)
     findings = [Finding("The account", fact, Level.PROVEN) for fact in facts[:_SHOWN_LINES]]
     lines = describe(statement)
     rest = f"; and {len(lines) - _SHOWN_LINES:,} more" if len(lines) > _SHOWN_LINES else ""
-    findings.append(Finding("In base units", "; ".join(lines[:_SHOWN_LINES]) + rest, Level.PROVEN))
+    return [*findings, Finding("In base units", "; ".join(lines[:_SHOWN_LINES]) + rest, Level.PROVEN)]
+
+
+def _whole_amounts(statement: Statement) -> Finding:
     loose = [statement.assets[index] for index in loose_positions(statement.rows, statement.auxiliaries)]
     if loose:
         text = f"{_names(loose)}: no row makes the position an integer, so what rests on it means nothing"
-        findings.append(Finding("Whole amounts", text, Level.NOT_PROVEN))
-    else:
-        text = f"{_names(used_assets(statement))}: whole numbers of base units"
-        findings.append(Finding("Whole amounts", text, Level.PROVEN))
-    return findings
+        return Finding("Whole amounts", text, Level.NOT_PROVEN)
+    text = f"{_names(used_assets(statement))}: whole numbers of base units"
+    return Finding("Whole amounts", text, Level.PROVEN)
 
 
 def _documents(verified: VerifiedCertificate) -> list[Finding]:

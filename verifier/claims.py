@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, overload
 
-from circuits.claim_statement import ClaimDocumentError, claim_documents, compile_claim
+from circuits.claim_statement import ClaimDocumentError, claim_documents, compile_claim, model_words
 from circuits.document_prices import inline_prices
 from circuits.integrality import is_range_of_one_position
+from circuits.modelling.words import ModelWords
 from circuits.statement import Statement
 from primitives.argument_instance import ArgumentInstance
 from primitives.argument_parameters import ArgumentShape, ArgumentShapeError
@@ -55,7 +56,8 @@ class ExpectedDocuments:
 class VerifiedClaim:
     """A claim that was verified: the statement compiled here, and whose documents it was made from.
 
-    `market` is what was found of its market document, None if it has none.
+    `market` is what was found of its market document, None if it has none. `words` say what the model demands, if
+    it is a margin model.
     """
 
     claim: AccountsClaim
@@ -63,6 +65,7 @@ class VerifiedClaim:
     batches: int
     documents_expected: bool
     market: VerifiedMarket | None = None
+    words: ModelWords | None = None
 
     @property
     def weighs_positions(self) -> bool:
@@ -92,6 +95,7 @@ def verify_accounts_claim(
     _compare_documents(claim, model, market, expected)
     try:
         statement = compile_claim(model, market, attestation.book.assets)
+        words = model_words(model)
     except ClaimDocumentError as error:
         raise VerificationError(Check.CLAIM_DOCUMENTS, f"claim {claim.name!r}: {error}") from error
     # M1 to M5: the market
@@ -121,7 +125,7 @@ def verify_accounts_claim(
         raise VerificationError(Check.CLAIM_PROOFS, f"{where}: {error.check}: {error.reason}") from error
     batches.check_leaves()
     whole = expected.model is not None and (market is None or expected.market is not None)
-    return VerifiedClaim(claim, statement, plan.count, documents_expected=whole, market=verified_market)
+    return VerifiedClaim(claim, statement, plan.count, whole, market=verified_market, words=words)
 
 
 def weighs_positions(statement: Statement) -> bool:

@@ -18,6 +18,7 @@ from verifier.bundle import VerifiedBundle
 from verifier.checks import Check
 from verifier.findings import REPORT_FORMAT, Finding, Level, Report
 from verifier.market_report import market_checks, market_figures, market_findings
+from verifier.model_findings import condition_findings, model_figures, model_findings, row_findings
 from verifier.opening import VerifiedOpening
 from verifier.solvency_report import SolvencyReport, solvency_checks
 
@@ -43,8 +44,8 @@ def _was_asked(check: Check, verified: VerifiedBundle) -> bool:
     return check is not Check.BUNDLE_CLAIMS or bool(verified.required)
 
 
-def bundle_report(verified: VerifiedBundle) -> Report:
-    """The report on a verified bundle."""
+def bundle_report(verified: VerifiedBundle, *, rows: bool = False) -> Report:
+    """The report on a verified bundle; with `rows`, every row of the claims' statements as a formula."""
     signed, book = verified.signed, verified.attestation.book
     solvency = [SolvencyReport(book, claim, verified.claims) for claim in verified.solvency]
     findings = [
@@ -59,7 +60,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
         Finding("Assets", _names(book.assets), _signed_level(signed)),
         Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
         Finding(_what_is_hidden(verified), "inside the commitments", Level.HIDDEN),
-        *_claim_findings(verified),
+        *_claim_findings(verified, rows=rows),
         *market_findings(verified.claims),
         *(finding for report in solvency for finding in report.findings),
     ]
@@ -90,8 +91,7 @@ def bundle_report(verified: VerifiedBundle) -> Report:
                 {
                     "name": claim.claim.name,
                     "statement": claim.statement.digest().hex(),
-                    "rows": len(claim.statement.rows),
-                    "bits_per_account": claim.statement.bit_count,
+                    **model_figures(claim.words, claim.statement),
                     "proofs": claim.batches,
                     "documents_expected": claim.documents_expected,
                     "integral": not loose_positions(claim.statement.rows, claim.statement.auxiliaries),
@@ -120,14 +120,21 @@ def _claims_verdict(verified: VerifiedBundle) -> list[str]:
     return ["What it claims about every account is proven."]
 
 
-def _claim_findings(verified: VerifiedBundle) -> list[Finding]:
+def _claim_findings(verified: VerifiedBundle, *, rows: bool) -> list[Finding]:
     """What is proven about every account, in the words of the statements compiled here."""
     if not verified.claims:
         text = "no proof about them is in this bundle, not even that none is negative"
         return [Finding("Accounts", text, Level.NOT_PROVEN)]
     findings = []
     for claim in verified.claims:
-        findings += _statement_findings(claim.claim.name, claim.statement)
+        name = f" ({claim.claim.name})"
+        if claim.words is None:
+            findings += _statement_findings(claim.claim.name, claim.statement)
+        else:
+            findings += condition_findings(f"Every account{name}", claim.words, claim.statement)
+            findings += model_findings(name, claim.words, claim.statement)
+        if rows:
+            findings += row_findings(name, claim.statement)
         if claim.documents_expected:
             text, level = "the model and prices that you gave", Level.RECOMPUTED
         else:

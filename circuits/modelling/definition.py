@@ -10,6 +10,7 @@ from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 from circuits.modelling.errors import ModelError
 from circuits.modelling.evaluation import MarginEvaluator, MarginResult
 from circuits.modelling.model import DEFAULT_POSITION_BOUND, Model
+from circuits.modelling.words import ModelWords
 from circuits.positions import PositionBatch
 from circuits.prices import MAX_DECIMAL_LENGTH, MAX_SCALE, scaled_decimal
 from circuits.public_market import PublicMarket
@@ -69,7 +70,7 @@ class Numbers:
 class ModelDefinition(ABC):
     """A model document that has been read: everything of the model but the market and the book's assets.
 
-    A kind of model subclasses it, implements `from_json` and `build`, and registers in `circuits.models`.
+    A kind of model subclasses it, implements `from_json`, `words` and `build`, and registers in `circuits.models`.
     """
 
     kind: ClassVar[str]
@@ -89,6 +90,10 @@ class ModelDefinition(ABC):
     @abstractmethod
     def numbers(self) -> Numbers:
         """Units and bounds of the model."""
+
+    @abstractmethod
+    def words(self) -> ModelWords:
+        """What is proven of an account that satisfies the model, for people."""
 
     @abstractmethod
     def build(self, model: Model, market: PublicMarket | None) -> None:

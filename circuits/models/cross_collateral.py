@@ -25,6 +25,7 @@ from circuits.market.document import MarketDocument
 from circuits.market.snapshot import Cash, Spot
 from circuits.modelling import Expression, HaircutTable, Model, ModelError, haircut_table, minimum, two_slopes
 from circuits.modelling.definition import ModelDefinition, Numbers, decimal_field, expect_market
+from circuits.modelling.words import ModelWords, counted
 from circuits.prices import PriceDocument
 from circuits.public_market import PublicMarket
 from circuits.source_market import POOLS, SourceAsset, SourceMarket
@@ -99,6 +100,29 @@ class CrossCollateral(ModelDefinition):
     def numbers(self) -> Numbers:
         """10^-16 for pools, as the published statement counts; else 10^-6."""
         return self._numbers
+
+    def words(self) -> ModelWords:
+        """For people."""
+        return self._pools_words() if self.signed is None else _signed_words(self.signed)
+
+    def _pools_words(self) -> ModelWords:
+        rounding = (
+            "rounding: counted exactly, at prices cut to 10^-16 per base unit; the published statement rounds each "
+            "tier down to 10^-16 as well, so that this is more permissive by less than 10^-7 cents"
+            if self.is_exact
+            else f"rounding: collateral down and debts up, by less than 10^-{self.numbers.scale} per base unit"
+        )
+        return ModelWords(
+            "Binance's proof of solvency, collateral in three pools",
+            (
+                "owes no negative amount and has pledged none, in any asset",
+                f"pledges: in each asset, what is pledged to the pools ({', '.join(POOLS)}) together is at most "
+                "the equity",
+                "cover: debts, at the prices of the market, are at most the pledged collateral after its haircuts, "
+                "which grow with its value, tier by tier",
+            ),
+            ("collateral beyond the last tier of a table counts nothing", rounding),
+        )
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The rows of the layout."""
@@ -179,6 +203,21 @@ def signed_value(model: Model, entry: SignedCollateral, price: Fraction, numbers
     if pieces[0][0] != owed:
         lines["owed"] = owed * balance
     return minimum(lines, label=f"{entry.asset} value")
+
+
+def _signed_words(entries: tuple[SignedCollateral, ...]) -> ModelWords:
+    return ModelWords(
+        "cross-collateral with one signed balance per asset",
+        (
+            f"cover: balances held in {counted(len(entries), 'listed asset')}, after haircuts that grow with "
+            "their value, are worth at least the balances owed, times their debt weights",
+            "owes nothing in any other asset",
+        ),
+        (
+            "assets that the model does not list count nothing",
+            "rounding: what is held down, what is owed up, by less than one value unit per base unit",
+        ),
+    )
 
 
 def _symbols(model: Model) -> list[str]:

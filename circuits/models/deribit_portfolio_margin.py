@@ -31,6 +31,7 @@ from circuits.market.scenarios import MarketScenario, ScenarioSet
 from circuits.market.snapshot import YEAR_SECONDS, Contract, Instrument, Option, Settlement, Spot
 from circuits.modelling import Expression, Model, ModelError, absolute_value, maximum, positive_part
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers
+from circuits.modelling.words import ModelWords, counted, listed, share_of
 from circuits.models.deribit_parameters import (
     MAX_PAIRS,
     CorrelationSet,
@@ -109,6 +110,36 @@ class DeribitPortfolioMargin(ModelDefinition):
     def numbers(self) -> Numbers:
         """10^-6 by default."""
         return self._numbers
+
+    def words(self) -> ModelWords:
+        """For people."""
+        kind = "initial" if self.factor == 1 else "maintenance"
+        scenarios = sorted({len(each.standard) + len(each.extended) for each in self.pairs})
+        count = " or ".join(f"{each:,}" for each in scenarios)
+        is_coin = self.numeraire == Numeraire.COIN
+        conditions = [
+            f"{kind} margin: all positions at mark prices are together worth at least {share_of(self.factor)}the sum "
+            f"of the worst loss over {count} scenarios of the standard and the extended table, the roll shock by "
+            f"expiry and the delta shock, of {counted(len(self.pairs), 'pair')}"
+        ]
+        held = [each for each in self.pairs if each.delta_shock.chords == 0]
+        if held:
+            names = listed([each.underlying for each in held])
+            conditions.append(f"delta: stays within the threshold of the delta shock, for {names}")
+        conservative = []
+        if len(held) < len(self.pairs):
+            conservative.append("the delta shock is charged by straight lines that are never below it")
+        if self.sets:
+            conservative.append("a gain in the extended table does not offset the loss of another pair")
+        if len(self.pairs) > 1:
+            conservative.append("pairs outside a correlation set do not offset each other")
+        if self.ignored:
+            conservative.append(
+                f"left out, and not covered by what is proven here: {listed(self.ignored)} count nothing, held or owed"
+            )
+        conservative.append("rounding: prices, losses and deltas to the nearest unit, slopes up")
+        title = "Deribit portfolio margin, " + ("segregated, counted in its coin" if is_coin else "cross")
+        return ModelWords(title, tuple(conditions), tuple(conservative))
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The rows; every asset that is not ignored must be an instrument of the market and of a pair, or cash."""

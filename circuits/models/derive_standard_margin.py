@@ -35,6 +35,7 @@ from circuits.modelling import (
     split,
 )
 from circuits.modelling.definition import ModelDefinition, Numbers
+from circuits.modelling.words import ModelWords
 from circuits.models.linear_perpetuals import collateral_bound
 from circuits.models.risk_inputs import RiskInputs, fraction_field, rounded
 from circuits.public_market import PublicMarket
@@ -120,6 +121,42 @@ class DeriveStandardMargin(ModelDefinition):
     def numbers(self) -> Numbers:
         """10^-6 by default; ``position_bits`` are those of perpetuals and options, cash goes to the cap."""
         return self._numbers
+
+    def words(self) -> ModelWords:
+        """For people."""
+        if self.has_better_of:
+            options = (
+                "for the options of each expiry, the smaller of two: every short option charged by itself, or the "
+                "largest loss at settlement and a charge on calls that are short without a long one"
+            )
+        else:
+            options = "every short option charged by itself"
+        return ModelWords(
+            "Derive standard margin",
+            (
+                f"{self._margin_name}margin: cash, collateral at its weight and perpetuals, at mark prices, are worth "
+                f"at least the charges: on perpetuals a share of the notional; {options}",
+                "owes no collateral",
+            ),
+            (
+                "options that are held count nothing as value",
+                *(
+                    (
+                        "the loss at settlement is looked for at every listed strike, not only those of the account",
+                    )
+                    if self.has_better_of
+                    else ("no relief for spreads",)
+                ),
+                "rounding: charges up, collateral down, by less than one value unit per base unit",
+            ),
+        )
+
+    @property
+    def _margin_name(self) -> str:
+        options = [market.option for market in self.markets if market.option is not None]
+        if not options:
+            return ""
+        return "initial " if options[0].is_initial else "maintenance "
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The rows; every asset of the book is cash, spot, a linear perpetual or an option of the market."""

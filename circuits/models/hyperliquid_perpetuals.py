@@ -32,6 +32,7 @@ class HyperliquidPerpetuals(LinearPerpetuals):
     """
 
     kind: ClassVar[str] = "hyperliquid-perpetuals"
+    title: ClassVar[str] = "Hyperliquid perpetuals, margin tiers of maximal leverage"
 
     @classmethod
     def read_tables(cls, fields: JsonObject, numbers: Numbers) -> dict[str, RateTable]:

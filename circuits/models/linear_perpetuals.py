@@ -26,8 +26,9 @@ from circuits.modelling.constraints import BoolArray
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers
 from circuits.modelling.evaluation import MarginResult
 from circuits.modelling.expressions import Values
+from circuits.modelling.words import ModelWords, counted, listed
 from circuits.models.margin_evaluation import ACCOUNTS_AT_ONCE, NarrowNumeric
-from circuits.models.perpetual_charges import PerpetualMarket, RateTable, position_charge
+from circuits.models.perpetual_charges import PerpetualMarket, RateTable, StepTable, position_charge
 from circuits.models.perpetual_documents import Compartment, CompartmentReader, parse_tables, read_rate_table
 from circuits.models.risk_inputs import RiskInputs
 from circuits.positions import PositionBatch
@@ -62,6 +63,7 @@ class LinearPerpetuals(ModelDefinition):
     """
 
     kind: ClassVar[str] = "linear-perpetuals"
+    title: ClassVar[str] = "linear perpetuals, charged by tables of rates"
 
     cross: Compartment | None
     isolated: tuple[Compartment, ...]
@@ -94,6 +96,28 @@ class LinearPerpetuals(ModelDefinition):
     def numbers(self) -> Numbers:
         """10^-6 by default; ``position_bits`` are those of perpetuals and orders, collateral goes to the cap."""
         return self._numbers
+
+    def words(self) -> ModelWords:
+        """For people."""
+        conditions, conservative = [], []
+        if self.cross is not None:
+            what = counted(len(self.cross.markets), "position")
+            charged = _charged(self.cross.markets, what=what)
+            conditions.append(f"cross margin: collateral and positions {charged}")
+        if self.isolated:
+            markets = [market for each in self.isolated for market in each.markets]
+            names = listed([market.asset for market in markets])
+            conditions.append(
+                f"isolated margin, for each of {names} by itself: its collateral and position "
+                f"{_charged(markets, what='the position')}"
+            )
+        if self.uncounted:
+            conditions.append(f"owes nothing in {listed(self.uncounted)} (not counted)")
+        markets_of = [market for each in self._compartments() for market in each.markets]
+        if any(market.orders for market in markets_of):
+            conservative.append("open orders are charged as if those of one side were all filled")
+        conservative.append("rounding: charges up, by less than one value unit per base unit of the position")
+        return ModelWords(self.title, tuple(conditions), tuple(conservative))
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The rows; every asset of the book must have a part in the model."""
@@ -173,6 +197,14 @@ class LinearPerpetuals(ModelDefinition):
         for asset in model.assets:
             if asset.id not in parts:
                 raise ModelError(f"asset {asset.id!r} of the book has no part in the model")
+
+
+def _charged(markets: Sequence[PerpetualMarket], *, what: str) -> str:
+    """What equity must reach."""
+    has_steps = any(isinstance(market.table, StepTable) for market in markets)
+    how = "on the whole notional" if has_steps else "tier by tier of the notional"
+    fees = ", and fees" if any(market.fee_rate for market in markets) else ""
+    return f"at mark prices are worth at least the charge on {what}, {how}, by the tables of the model{fees}"
 
 
 def collateral_bound(unit_value: int, numbers: Numbers) -> int:

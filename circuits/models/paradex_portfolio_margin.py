@@ -27,6 +27,7 @@ from circuits.market.scenarios import MarketScenario, Move, ScenarioSet, Volatil
 from circuits.market.snapshot import Cash, Contract, Instrument, Option, Settlement
 from circuits.modelling import Expression, Model, ModelError, absolute_value, maximum, positive_part, split
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers
+from circuits.modelling.words import ModelWords, share_of
 from circuits.models.margin_evaluation import evaluate_scenario_margin
 from circuits.models.risk_inputs import (
     RiskInputs,
@@ -135,6 +136,31 @@ class ParadexPortfolioMargin(ModelDefinition):
     def numbers(self) -> Numbers:
         """10^-6 by default."""
         return self._numbers
+
+    def words(self) -> ModelWords:
+        """For people."""
+        scenarios = sorted({len(each.scenarios) for each in self.classes})
+        count = " or ".join(f"{each:,}" for each in scenarios)
+        kind = "initial" if self.factor == 1 else "maintenance"
+        netting = (
+            ()
+            if self.funding.is_netted
+            else ("funding that one perpetual is to receive does not pay what another one is to pay",)
+        )
+        return ModelWords(
+            "Paradex portfolio margin",
+            (
+                f"{kind} margin: all positions at mark prices are together worth at least "
+                f"{share_of(self.factor)}the sum over underlyings of the larger of two, the worst of {count} "
+                "weighted scenario losses and a minimum for delta, plus provisions for fees and for funding",
+            ),
+            (
+                "requirements of several underlyings are added up: a gain on one does not offset a loss on another",
+                *netting,
+                "rounding: charges on sizes up, by less than one value unit per base unit; prices and losses to the "
+                "nearest unit",
+            ),
+        )
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The rows; every asset of the book must be cash, a linear contract or an option of the market."""

@@ -41,6 +41,7 @@ from circuits.modelling.curvature import Curvature
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers
 from circuits.modelling.intervals import Interval
 from circuits.modelling.leaves import Alias, Variable, smallest
+from circuits.modelling.words import ModelWords, counted
 from circuits.models.margin_evaluation import evaluate_scenario_margin
 from circuits.models.risk_inputs import (
     RiskInputs,
@@ -111,6 +112,27 @@ class Span(ModelDefinition):
     def numbers(self) -> Numbers:
         """10^-2 by default."""
         return self._numbers
+
+    def words(self) -> ModelWords:
+        """For people."""
+        scenarios = max((len(each.scenarios) for each in self.commodities), default=0)
+        conditions = [
+            "margin: all positions at mark prices (cash, futures, net option value) are together worth at least the "
+            f"sum over {counted(len(self.commodities), 'commodity', 'commodities')} of the larger of two: the worst of "
+            f"{scenarios} scenario losses with the charge on inter-month spreads, and the short option minimum"
+        ]
+        if not self.excess_counts:
+            conditions.append("cash and futures: their value is not negative without that of options")
+        return ModelWords(
+            "SPAN",
+            tuple(conditions),
+            (
+                "no credits between commodities",
+                "one spread charge for all pairs of months",
+                "every short option counts for the short option minimum, whatever long options are held",
+                "rounding: prices and losses to the nearest unit, the short option minimum up",
+            ),
+        )
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The rows; every asset of the book must be cash, a linear future or an option of the market."""

@@ -12,6 +12,7 @@ from typing import ClassVar, Final, Self
 from circuits.modelling.definition import ModelDefinition, Numbers, expect_market
 from circuits.modelling.errors import ModelError
 from circuits.modelling.model import Model
+from circuits.modelling.words import ModelWords, listed
 from circuits.prices import PriceDocument, PriceError
 from circuits.public_market import PublicMarket
 from primitives.assets import MAX_ASSET_ID_BYTES, MAX_ASSETS
@@ -46,6 +47,19 @@ class Spot(ModelDefinition):
     def numbers(self) -> Numbers:
         """Positions of up to 63 bits by default."""
         return self._numbers
+
+    def words(self) -> ModelWords:
+        """For people."""
+        if not self.borrowable:
+            return ModelWords("spot accounts", ("owes nothing in any asset",), ())
+        return ModelWords(
+            "spot accounts with borrowing",
+            (
+                f"owes nothing in any asset but {listed(self.borrowable)}",
+                "net value: what it holds is worth at least what it owes, at the prices of the market",
+            ),
+            (),
+        )
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The rows; with borrowing, every asset of the book needs a price."""

@@ -14,6 +14,7 @@ from circuits.modelling.constraints import BoolArray
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers, expect_market
 from circuits.modelling.evaluation import MarginResult
 from circuits.modelling.expressions import Values
+from circuits.modelling.words import ModelWords
 from circuits.pmrm2.batch_evaluation import BatchEvaluator, NarrowAmounts
 from circuits.pmrm2.book import Book, amounts_of, make_book, row_cap
 from circuits.pmrm2.evaluate import IntegerMargin, evaluate_margin
@@ -21,6 +22,7 @@ from circuits.pmrm2.market_document import Pmrm2Market, PublishedPrices
 from circuits.pmrm2.model_document import ModelFields, read_model
 from circuits.pmrm2.parameters import MarginInputError
 from circuits.pmrm2.rows import MarginKind, PerpHolding, add_rows
+from circuits.pmrm2.words import words_of
 from circuits.positions import PositionBatch
 from circuits.pricing import PricingError
 from circuits.public_market import PublicMarket
@@ -54,6 +56,10 @@ class PortfolioMargin(ModelDefinition):
     def numbers(self) -> Numbers:
         """Value unit; the cap is on the gross value of an account: notionals, collateral, cash and unsettled."""
         return self.fields.numbers
+
+    def words(self) -> ModelWords:
+        """For people."""
+        return words_of(self.fields)
 
     def model(self, assets: Iterable[Asset], market: PublicMarket | None, scope: Scope = Scope.BOOK) -> Model:
         """The model; its rows have room for every account whose gross value is within the cap."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.markup import escape
 
+from circuits.claim_statement import model_words
 from circuits.plain_words import account_facts
 from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME
 from primitives.backends import get_backend
@@ -113,7 +114,8 @@ def _print_refusal(shortfall: Shortfall) -> None:
 
 def _print_result(out: Path, verified: VerifiedCertificate, size: int, *, as_json: bool) -> None:
     terms = verified.terms
-    facts = account_facts(verified.statement)
+    words = model_words(terms.model)
+    facts = account_facts(verified.statement) if words is None else list(words.conditions)
     if as_json:
         print_json(
             {

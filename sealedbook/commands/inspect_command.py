@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from circuits.claim_statement import ClaimDocumentError, model_words
 from primitives.amounts_text import format_amount
 from primitives.attestation import ATTESTATION_NAME, Attestation, SealedBook, format_time
 from primitives.certificate import Certificate
+from primitives.claims import AccountsClaim
 from primitives.opening import Opening
 from primitives.strict_json import MAX_JSON_BYTES, Json, JsonError
 from sealedbook.options import MAX_OPENING_BYTES, JsonOption, OptionError, read_small_file
@@ -40,7 +42,7 @@ def inspect(
 def describe(path: Path) -> tuple[str, dict[str, Json]]:
     """The kind of thing at `path` and what it says."""
     if (path / ATTESTATION_NAME).is_file():
-        return _describe_attestation(path / ATTESTATION_NAME, "a bundle")
+        return _describe_bundle(path)
     if (path / "book.json").is_file():
         return _describe_book(path)
     if (path / "vault.json").is_file():
@@ -64,6 +66,7 @@ def _describe_certificate(certificate: Certificate) -> tuple[str, dict[str, Json
     terms = certificate.terms
     details: dict[str, Json] = {
         "leaf_index": terms.leaf.index,
+        "says": list[Json](_model_lines(terms.model)),
         "statement": list[Json](terms.model.decode("utf-8").splitlines()),
     }
     if terms.audience is not None:
@@ -77,11 +80,38 @@ def _describe_certificate(certificate: Certificate) -> tuple[str, dict[str, Json
     }
 
 
-def _describe_attestation(path: Path, kind: str) -> tuple[str, dict[str, Json]]:
+def _describe_bundle(folder: Path) -> tuple[str, dict[str, Json]]:
+    """The attestation, and what its claims say, by the models beside it."""
+    path = folder / ATTESTATION_NAME
+    kind, details = _describe_attestation(path, "a bundle")
+    claims: list[Json] = []
+    for claim in _parse_attestation(path).claims:
+        claims.append(claim.name)
+        if isinstance(claim, AccountsClaim):
+            model = folder / claim.model
+            data = read_small_file(model, "PATH", MAX_JSON_BYTES) if model.is_file() else b""
+            claims += [f"  {line}" for line in _model_lines(data)]
+    return kind, {**details, "claims": claims}
+
+
+def _model_lines(model: bytes) -> list[str]:
+    """What a margin model demands, in plain words; nothing of other models."""
     try:
-        attestation = Attestation.parse(read_small_file(path, "PATH", MAX_JSON_BYTES))
+        words = model_words(model)
+    except ClaimDocumentError:
+        return ["its model is none that this version can read"]
+    return [] if words is None else [words.title, *words.conditions]
+
+
+def _parse_attestation(path: Path) -> Attestation:
+    try:
+        return Attestation.parse(read_small_file(path, "PATH", MAX_JSON_BYTES))
     except JsonError as error:
         raise OptionError(f"{path}: {error}") from error
+
+
+def _describe_attestation(path: Path, kind: str) -> tuple[str, dict[str, Json]]:
+    attestation = _parse_attestation(path)
     files: list[Json] = [f"{entry.name}, {entry.size:,} bytes" for entry in attestation.files]
     return kind, {**_book_details(attestation.book), "files": files}
 

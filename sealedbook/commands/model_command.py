@@ -16,6 +16,7 @@ from sealedbook.output import console, print_json, reported_errors, shown
 
 if TYPE_CHECKING:
     from circuits.model_report import ModelReport
+    from circuits.modelling.words import ModelWords
 
 app = typer.Typer(help="Look at models: `sealedbook model explain`.", no_args_is_help=True)
 
@@ -113,6 +114,7 @@ def _to_json(report: ModelReport) -> Json:
     figures = {name: value for name, value in asdict(size).items() if isinstance(value, int)}
     return {
         "kind": report.kind,
+        "words": None if report.words is None else _words_to_json(report.words),
         "statement": report.statement.digest().hex(),
         **figures,
         "microseconds_to_prove": f"{size.microseconds:.1f}",
@@ -123,12 +125,22 @@ def _to_json(report: ModelReport) -> Json:
     }
 
 
+def _words_to_json(words: ModelWords) -> Json:
+    return {
+        "title": words.title,
+        "conditions": list(words.conditions),
+        "conservative": list(words.conservative),
+    }
+
+
 def _print(report: ModelReport, *, all_rows: bool) -> None:
     lines = report.explanation.lines()
     head, groups = lines[: report.explanation.head_lines], lines[report.explanation.head_lines :]
     console.print(f"[bold]Model of kind {shown(report.kind)}[/], statement {report.statement.digest().hex()}")
     for line in head:
         console.print(shown(line))
+    if report.words is not None:
+        _print_words(report.words)
     console.print("\n[bold]What it consists of[/]")
     _print_some(groups, _SHOWN_GROUPS)
     if report.constraints:
@@ -137,6 +149,16 @@ def _print(report: ModelReport, *, all_rows: bool) -> None:
     if all_rows or not report.constraints:
         console.print("\n[bold]Rows[/], then auxiliary variables")
         _print_some([f"  {row}" for row in report.rows], len(report.rows) if all_rows else _SHOWN_GROUPS)
+
+
+def _print_words(words: ModelWords) -> None:
+    console.print(f"\n[bold]What every account must satisfy[/]: {shown(words.title)}")
+    for condition in words.conditions:
+        console.print(f"  {shown(condition)}")
+    if words.conservative:
+        console.print("\n[bold]What is conservative or left out[/]")
+    for text in words.conservative:
+        console.print(f"  {shown(text)}")
 
 
 def _print_some(lines: list[str], limit: int) -> None:

@@ -16,6 +16,7 @@ from sealedbook.options import (
     IssuerKeyOption,
     JsonOption,
     OptionError,
+    RowsOption,
     existing_folder,
     parse_hex,
     read_issuer_key,
@@ -57,6 +58,7 @@ def verify_certificate(
     ] = None,
     issuer_key: IssuerKeyOption = None,
     backend: BackendOption = None,
+    rows: RowsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check a certificate: that the account at its leaf satisfies its statement, and what that does not show."""
@@ -87,4 +89,4 @@ def verify_certificate(
                 else parse_hex(book_digest, HASH_BYTES, "--book-digest"),
             )
             verified = verify_certificate_against_root(data, trusted, engine, expected=expected)
-        print_report(certificate_report(verified), as_json=as_json)
+        print_report(certificate_report(verified, rows=rows), as_json=as_json)

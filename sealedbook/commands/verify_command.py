@@ -15,6 +15,7 @@ from sealedbook.options import (
     BackendOption,
     IssuerKeyOption,
     JsonOption,
+    RowsOption,
     existing_folder,
     read_issuer_key,
     read_small_file,
@@ -45,6 +46,7 @@ def verify(
         ),
     ] = None,
     backend: BackendOption = None,
+    rows: RowsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check a bundle: signature, form, digests, the whole tree computed anew from its leaves, every proof."""
@@ -65,4 +67,4 @@ def verify(
                 required=require or (),
                 progress=bars,
             )
-        print_report(bundle_report(verified), as_json=as_json)
+        print_report(bundle_report(verified, rows=rows), as_json=as_json)

@@ -1,0 +1,39 @@
+"""What a margin model demands of an account, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+_SHOWN_NAMES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWords:
+    """Made of the document alone, names in it included: escape before showing.
+
+    `conditions` are what is proven of every account, each a sentence without a full stop; together they say all that
+    the rows demand. `conservative` is where the rows ask for more than the method does, or leave something out.
+    """
+
+    title: str
+    conditions: tuple[str, ...]
+    conservative: tuple[str, ...]
+
+
+def share_of(factor: Fraction) -> str:
+    """How a requirement is said to count: nothing for 1, else ``50 % of ``."""
+    return "" if factor == 1 else f"{float(100 * factor):g} % of "
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """``1 scenario``, ``24 scenarios``."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names, the first of many."""
+    rest = f" and {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(names[:_SHOWN_NAMES]) + rest
