@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from primitives.attestation import MAX_ISSUER_LENGTH, Attestation, format_time, parse_time
@@ -215,7 +216,7 @@ def _verify(entry: LogEntry) -> None:
     """The signatures that the entry itself carries; of an attestation entry, that its key is one."""
     try:
         if isinstance(entry, AttestationEntry):
-            import_public_key(entry.issuer_key)
+            _check_key(entry.issuer_key)
         elif isinstance(entry, RevocationEntry):
             verify_signature(entry.issuer_key, entry.message(), entry.signature)
         else:
@@ -223,6 +224,12 @@ def _verify(entry: LogEntry) -> None:
             verify_signature(entry.new_key, entry.message(), entry.new_signature)
     except DecodingError as error:
         raise LogEntryError(f"an entry is not signed as it says: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _check_key(public_key: bytes) -> None:
+    """`DecodingError` unless the key is sound; a log has many entries and few keys."""
+    import_public_key(public_key)
 
 
 def _issuer_name(fields: JsonObject, field: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from Crypto.PublicKey import ECC
 
 from primitives.attestation import MAX_ISSUER_LENGTH
-from primitives.signing import public_key_bytes, sign_attestation
+from primitives.signing import public_key_bytes, sign_attestation, sign_message
 from primitives.strict_json import JsonError, JsonObject, canonical_json, parse_json
 from prover.errors import VaultError
 from prover.secret_file import write_private
@@ -36,6 +36,10 @@ class Issuer:
     def sign(self, attestation: bytes) -> bytes:
         """The 64-byte signature over the bytes of an attestation."""
         return sign_attestation(self._private_key, attestation)
+
+    def sign_labelled(self, message: bytes) -> bytes:
+        """The 64-byte signature over a message that begins with the label of its purpose."""
+        return sign_message(self._private_key, message)
 
 
 def check_issuer_name(name: str) -> str:
