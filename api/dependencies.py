@@ -12,18 +12,14 @@ The log is made once for each process, by ``api.log.open_log(settings)``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from api.database.engine import Database
+from api.log import TransparencyLog
 from api.settings import Settings
-
-if TYPE_CHECKING:
-    from api.log import TransparencyLog
-else:
-    TransparencyLog = Any
 
 
 def get_settings(request: Request) -> Settings:
@@ -52,7 +48,8 @@ def write_session(database: Annotated[Database, Depends(get_database)]) -> Itera
 
 def get_log(request: Request) -> TransparencyLog:
     """The transparency log (`api.log.TransparencyLog`)."""
-    return request.app.state.log
+    log: TransparencyLog = request.app.state.log
+    return log
 
 
 SettingsDependency = Annotated[Settings, Depends(get_settings)]

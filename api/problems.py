@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -27,8 +26,6 @@ _STATUS_CODES: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-large",
 }
-
-_log = structlog.get_logger("sealedbook.problems")
 
 
 class Problem(Exception):  # noqa: N818 (the name RFC 9457 gives it)
@@ -100,7 +97,10 @@ def unexpected_problem() -> Problem:
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error that a route or the framework raises with a problem document."""
+    """Answer every error that a route or the framework raises on purpose with a problem document.
+
+    Unexpected errors are met by `api.middleware`, outside of everything else.
+    """
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
@@ -122,8 +122,3 @@ def add_problem_handlers(app: FastAPI) -> None:
         return Problem(status, code, status.phrase, headers=error.headers).response(
             request_id_of(request.scope)
         )
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        _log.error("unexpected-error", kind=type(error).__name__)
-        return unexpected_problem().response(request_id_of(request.scope))

@@ -1,1 +1,1 @@
-"""Routes of the service, one module for each subject."""
+"""Routes: thin, over the services beside this package."""

@@ -1,0 +1,1 @@
+"""Migrations of the database, one module each, run by `api.database.migrate`."""
