@@ -29,7 +29,14 @@ from primitives.backends import get_backend
 from primitives.claims import BatchPlan
 from primitives.generators import Generators
 from primitives.kernel_choice import get_kernels
-from primitives.kernels import AccountSumcheck, ArgumentKernels, PackedBits, RowCommitmentKey, SparsePositions
+from primitives.kernels import (
+    AccountSumcheck,
+    ArgumentKernels,
+    BitSumcheck,
+    PackedBits,
+    RowCommitmentKey,
+    SparsePositions,
+)
 from prover.argument import ArgumentProver, ArgumentWitness
 from verifier.argument import ArgumentVerifier
 
@@ -112,6 +119,12 @@ class TimedKernels:
         inner = self._kernels.account_sumcheck(bits, shape, tau)
         self.seconds["account sumcheck"] += time.process_time() - begin
         return _TimedSumcheck(self, inner)
+
+    def bit_weights(self, values: Sequence[int], widths: Sequence[int]) -> ScalarVector:
+        return self._kernels.bit_weights(values, widths)
+
+    def bit_sumcheck(self, table: ScalarVector, bit_weights: ScalarVector, tau: Sequence[int]) -> BitSumcheck:
+        return self._kernels.bit_sumcheck(table, bit_weights, tau)
 
     def sum_positions(self, positions: SparsePositions, weights: ScalarVector, assets: int) -> ScalarVector:
         return self._kernels.sum_positions(positions, weights, assets)

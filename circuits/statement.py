@@ -14,11 +14,10 @@ bits and ``P = 2^p >= max(2, W)`` the padded number.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import NamedTuple
 
 from circuits.positions import PositionBatch
 from circuits.rows import Auxiliary, Row, Scope
@@ -46,15 +45,24 @@ WitnessFunction = Callable[[PositionBatch], WideIntegers]
 rows whenever any values do. Deterministic, and independent between accounts."""
 
 
-class LinearWeights(NamedTuple):
+@dataclass(frozen=True)
+class LinearWeights:
     """The weighted sum of all equation rows as one linear form; see `Statement.linear_weights`."""
 
-    bits: list[int]
-    """lambda_k, one per bit (W of them), in [0, r)."""
-    positions: list[int]
+    values: Sequence[int]
+    """One weight per row, then per auxiliary variable, in [0, r): of the lowest bit of each."""
+    widths: Sequence[int]
+    """Bits of the rows, then of the auxiliary variables."""
+    positions: Sequence[int]
     """c_a, one per asset of the statement, in [0, r)."""
     constant: int
     """kappa, in [0, r)."""
+
+    @cached_property
+    def bits(self) -> list[int]:
+        """lambda_k, one per bit (W of them), in [0, r)."""
+        pairs = zip(self.values, self.widths, strict=True)
+        return [(value << bit) % GROUP_ORDER for value, width in pairs for bit in range(width)]
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,10 @@ class Statement:
 
     def canonical_bytes(self) -> bytes:
         """The canonical form (docs/statements.md): assets, widths, rows; no labels."""
+        return self._canonical_form
+
+    @cached_property
+    def _canonical_form(self) -> bytes:
         return encode_parts(self.assets, self.rows, self.auxiliaries)
 
     def digest(self) -> bytes:
@@ -155,12 +167,12 @@ class Statement:
                 positions[asset] += weight * coefficient
             for variable, coefficient in row.auxiliaries:
                 values[len(self.rows) + variable] -= weight * coefficient
-        bits = [
-            (value << bit) % GROUP_ORDER
-            for value, width in zip((value % GROUP_ORDER for value in values), self.widths, strict=True)
-            for bit in range(width)
-        ]
-        return LinearWeights(bits, [c % GROUP_ORDER for c in positions], constant % GROUP_ORDER)
+        return LinearWeights(
+            [value % GROUP_ORDER for value in values],
+            self.widths,
+            [c % GROUP_ORDER for c in positions],
+            constant % GROUP_ORDER,
+        )
 
     def auxiliary_values(self, batch: PositionBatch) -> WideIntegers:
         """The witness: values of the auxiliary variables for every account of `batch`.

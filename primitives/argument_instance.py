@@ -6,6 +6,7 @@ a proof of one instance is no proof of any other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -27,12 +28,22 @@ class LinearForm(Protocol):
     """The weighted sum of all equation rows; see `circuits.statement.LinearWeights`."""
 
     @property
+    def values(self) -> Sequence[int]:
+        """The weights of the numbers that are proven bit by bit: bit j of number i has the weight values[i] 2^j."""
+        ...
+
+    @property
+    def widths(self) -> Sequence[int]:
+        """Their bits."""
+        ...
+
+    @property
     def bits(self) -> list[int]:
         """lambda_k, one per bit."""
         ...
 
     @property
-    def positions(self) -> list[int]:
+    def positions(self) -> Sequence[int]:
         """c_a, one per asset."""
         ...
 

@@ -93,6 +93,35 @@ class AccountSumcheck(Protocol):
         ...
 
 
+class BitSumcheck(Protocol):
+    """The tables of b and lambda' while the bit variables X_{l+1} .. X_n are bound, first variable first."""
+
+    def round_coefficients(self) -> tuple[int, int]:
+        """``(a_1, a_2)``: coefficients of X and X^2 of the next round polynomial.
+
+        With the table ``b_0 + d X`` and lambda' ``l_0 + g X`` in the variable of the round, and with
+        ``e = eq((tau_{j+2} .. tau_n), .)`` when j variables are bound, sums over all entries:
+
+            sum e [ b (1 - b) + lambda' b ] = const + a_1 X + a_2 X^2,
+            a_1 = sum e (d - 2 b_0 d + l_0 d + g b_0),  a_2 = sum e (g d - d^2).
+
+        `ValueError` once all variables are bound.
+        """
+        ...
+
+    def bind(self, challenge: int) -> None:
+        """Set the next variable to `challenge`; `ValueError` once all are bound."""
+        ...
+
+    def table(self) -> ScalarVector:
+        """The entries of b that are left."""
+        ...
+
+    def weights(self) -> ScalarVector:
+        """The entries of lambda' that are left."""
+        ...
+
+
 class ArgumentKernels(Protocol):
     """What the prover of the range argument asks of a backend."""
 
@@ -102,6 +131,17 @@ class ArgumentKernels(Protocol):
 
     def account_sumcheck(self, bits: PackedBits, shape: ArgumentShape, tau: Sequence[int]) -> AccountSumcheck:
         """Begin the sumcheck of the bit table with the point `tau` (n scalars)."""
+        ...
+
+    def bit_weights(self, values: Sequence[int], widths: Sequence[int]) -> ScalarVector:
+        """``values[i] 2^j`` for ``j < widths[i]``, value after value: what each bit of numbers counts."""
+        ...
+
+    def bit_sumcheck(self, table: ScalarVector, bit_weights: ScalarVector, tau: Sequence[int]) -> BitSumcheck:
+        """Continue with the P entries of b, lambda_k (P at most, zero beyond) and the p coordinates tau_bits.
+
+        ``lambda'_k = lambda_k / eq(tau_bits, k)``. `ValueError` on other lengths, and if a coordinate is 0 or 1.
+        """
         ...
 
     def sum_positions(self, positions: SparsePositions, weights: ScalarVector, assets: int) -> ScalarVector:

@@ -56,6 +56,16 @@ class NativeKernels:
             raise ValueError(f"{len(tau)} coordinates for {shape.variables} variables")
         return _kernels.AccountSumcheck(bits, shape.bits, self._backend.scalars_from_ints(tau))
 
+    def bit_weights(self, values: Sequence[int], widths: Sequence[int]) -> ScalarVector:
+        """See `ArgumentKernels.bit_weights`."""
+        return _kernels.bit_weights(self._backend.scalars_from_ints(values), widths)
+
+    def bit_sumcheck(
+        self, table: ScalarVector, bit_weights: ScalarVector, tau: Sequence[int]
+    ) -> _kernels.BitSumcheck:
+        """See `ArgumentKernels.bit_sumcheck`."""
+        return _kernels.BitSumcheck(table, bit_weights, self._backend.scalars_from_ints(tau))
+
     def sum_positions(self, positions: SparsePositions, weights: ScalarVector, assets: int) -> ScalarVector:
         """``sum_u weights_u q_u``; `ValueError` for positions of other accounts or assets."""
         if len(positions.row_offsets) != len(weights) + 1:

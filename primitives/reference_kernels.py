@@ -12,7 +12,7 @@ import numpy as np
 from primitives.argument_parameters import ArgumentShape
 from primitives.backend import Backend, Int64Array, PointVector, ScalarVector
 from primitives.kernels import PackedBits, SparsePositions, check_packed_bits
-from primitives.multilinear import bind_first, equality_table, halves
+from primitives.multilinear import bind_first, equality_table, halves, inverse_equality_table, padded
 from primitives.parameters import GROUP_ORDER
 
 
@@ -87,6 +87,54 @@ class ReferenceAccountSumcheck:
             raise ValueError("all account variables are bound")
 
 
+class ReferenceBitSumcheck:
+    """Implements `primitives.kernels.BitSumcheck` over vectors."""
+
+    def __init__(
+        self, backend: Backend, table: ScalarVector, weights: ScalarVector, tau: Sequence[int]
+    ) -> None:
+        self._backend = backend
+        self._table = table
+        self._weights = weights
+        self._later_tau = list(tau)
+
+    def round_coefficients(self) -> tuple[int, int]:
+        """``a_1 = sum e (d - 2 b_0 d + l_0 d + g b_0)``, ``a_2 = sum e (g d - d^2)``."""
+        self._require_unbound()
+        equality = equality_table(self._backend, self._later_tau[1:])
+        b_0, b_1 = halves(self._table)
+        l_0, l_1 = halves(self._weights)
+        slope, weight_slope = b_1.sub(b_0), l_1.sub(l_0)
+        weighted = equality.multiply(slope)
+        linear = (
+            weighted.sum()
+            - 2 * weighted.inner(b_0)
+            + weighted.inner(l_0)
+            + equality.multiply(b_0).inner(weight_slope)
+        )
+        quadratic = weighted.inner(weight_slope) - weighted.inner(slope)
+        return linear % GROUP_ORDER, quadratic % GROUP_ORDER
+
+    def bind(self, challenge: int) -> None:
+        """Set the next variable."""
+        self._require_unbound()
+        self._table = bind_first(self._table, challenge)
+        self._weights = bind_first(self._weights, challenge)
+        self._later_tau.pop(0)
+
+    def table(self) -> ScalarVector:
+        """b as it stands."""
+        return self._table
+
+    def weights(self) -> ScalarVector:
+        """lambda' as it stands."""
+        return self._weights
+
+    def _require_unbound(self) -> None:
+        if not self._later_tau:
+            raise ValueError("all bit variables are bound")
+
+
 class ReferenceKernels:
     """Implements `primitives.kernels.ArgumentKernels` over any backend."""
 
@@ -108,6 +156,23 @@ class ReferenceKernels:
             raise ValueError(f"{len(tau)} coordinates for {shape.variables} variables")
         table = self._backend.scalars_from_int64(unpack_bits(bits, shape).reshape(-1))
         return ReferenceAccountSumcheck(self._backend, table, shape, tau)
+
+    def bit_weights(self, values: Sequence[int], widths: Sequence[int]) -> ScalarVector:
+        """``values[i] 2^j``, number by number."""
+        pairs = zip(values, widths, strict=True)
+        return self._backend.scalars_from_ints([value << j for value, width in pairs for j in range(width)])
+
+    def bit_sumcheck(
+        self, table: ScalarVector, bit_weights: ScalarVector, tau: Sequence[int]
+    ) -> ReferenceBitSumcheck:
+        """Pad the weights and divide them by eq."""
+        if not tau or len(table) != 1 << len(tau) or len(bit_weights) > len(table):
+            raise ValueError("table and weights do not fit the number of bit variables")
+        if any(coordinate in (0, 1) for coordinate in tau):
+            raise ValueError("a coordinate of tau is 0 or 1")
+        inverses = inverse_equality_table(self._backend, tau)
+        weights = padded(self._backend, bit_weights, len(table)).multiply(inverses)
+        return ReferenceBitSumcheck(self._backend, table, weights, tau)
 
     def sum_positions(self, positions: SparsePositions, weights: ScalarVector, assets: int) -> ScalarVector:
         """``sum_u weights_u q_u``."""

@@ -135,6 +135,7 @@ class Model:
         positions = BACKEND.scalars_from_ints(form.positions)
         return SumcheckProver(
             BACKEND,
+            kernels,
             self.shape,
             self.tau,
             kernels.account_sumcheck(self.made.witness.bits, self.shape, self.tau),

@@ -150,6 +150,11 @@ impl Fr {
         Self(output_of!(blst::blst_fr_cneg, &self.0, negative))
     }
 
+    /// The inverse, and zero for zero.
+    pub fn inverse(&self) -> Self {
+        Self(output_of!(blst::blst_fr_eucl_inverse, &self.0))
+    }
+
     /// The element congruent to a signed machine integer.
     #[inline]
     pub fn from_i64(value: i64) -> Self {

@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::batch_affine::{SegmentedSum, fill_multiples};
+use crate::batch_affine::{Adder, BatchAdder, SegmentedSums, fill_multiples};
 use crate::digits::SignedWindows;
 use crate::errors::{KernelError, require_equal_lengths};
 use crate::field::Fr;
@@ -132,12 +132,21 @@ impl CommitmentKey {
 
     /// One commitment per row.
     pub fn commit(&self, rows: &SparseRows, blindings: &[Fr]) -> Result<Vec<AffinePoint>, KernelError> {
+        self.commit_by::<BatchAdder>(rows, blindings)
+    }
+
+    /// `commit` with the given way of adding.
+    pub fn commit_by<A: Adder>(
+        &self,
+        rows: &SparseRows,
+        blindings: &[Fr],
+    ) -> Result<Vec<AffinePoint>, KernelError> {
         rows.validate(blindings.len(), self.assets())?;
         self.build_tables(rows.columns, !blindings.is_empty());
         let tables: Vec<&[AffinePoint]> = self.bases.iter().map(Base::entries).collect();
         let mut output = vec![AffinePoint::IDENTITY; blindings.len()];
         fill_chunks(&mut output, ROW_CHUNK, |offset, commitments| {
-            self.commit_chunk(rows, blindings, &tables, offset, commitments);
+            self.commit_chunk::<A>(rows, blindings, &tables, offset, commitments);
         });
         Ok(output)
     }
@@ -172,7 +181,7 @@ impl CommitmentKey {
     }
 
     /// The commitments of the rows from `offset` on.
-    fn commit_chunk(
+    fn commit_chunk<A: Adder>(
         &self,
         rows: &SparseRows,
         blindings: &[Fr],
@@ -180,14 +189,14 @@ impl CommitmentKey {
         offset: usize,
         commitments: &mut [AffinePoint],
     ) {
-        let mut sums = SegmentedSum::default();
-        let mut addends = Vec::with_capacity(SegmentedSum::CAPACITY);
+        let mut sums = SegmentedSums::<A>::default();
+        let mut addends = Vec::with_capacity(SegmentedSums::<A>::CAPACITY);
         let mut row_ends = Vec::new();
         let mut output = commitments.iter_mut();
         for (row, blinding) in blindings.iter().enumerate().skip(offset).take(output.len()) {
             self.push_row(rows, row, blinding, &mut addends);
             row_ends.push(addends.len());
-            if addends.len() >= SegmentedSum::CAPACITY {
+            if addends.len() >= SegmentedSums::<A>::CAPACITY {
                 gather(tables, &addends, &row_ends, &mut sums);
                 sums.reduce(|sum| output.next().into_iter().for_each(|commitment| *commitment = sum));
                 addends.clear();
@@ -228,7 +237,12 @@ fn push_digits<const LIMBS: usize>(
 }
 
 /// Copies the addends from the tables, row by row.
-fn gather(tables: &[&[AffinePoint]], addends: &[Addend], row_ends: &[usize], sums: &mut SegmentedSum) {
+fn gather<A: Adder>(
+    tables: &[&[AffinePoint]],
+    addends: &[Addend],
+    row_ends: &[usize],
+    sums: &mut SegmentedSums<A>,
+) {
     let entry = |addend: &Addend| &tables[addend.base as usize][addend.position as usize];
     let mut next = 0;
     for &end in row_ends {

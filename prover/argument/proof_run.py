@@ -31,13 +31,20 @@ class ProverContext:
         self.backend = backend
         self.kernels = kernels
         self.generators = generators
+        self._columns: dict[int, PointVector] = {}
         self._row_keys: dict[int, RowCommitmentKey] = {}
+
+    def columns(self, count: int) -> PointVector:
+        """B_0 .. B_{count-1}."""
+        if count not in self._columns:
+            self._columns[count] = self.generators.columns(count)
+        return self._columns[count]
 
     def row_key(self, columns: int) -> RowCommitmentKey:
         """The commitment key for rows of `columns` bits."""
         key = self._row_keys.get(columns)
         if key is None:
-            points, blinding = self.generators.columns(columns), self.generators.blinding()
+            points, blinding = self.columns(columns), self.generators.blinding()
             key = self._row_keys[columns] = self.kernels.row_commitment_key(points, blinding)
         return key
 
@@ -102,13 +109,15 @@ class ProofRun:
         return self._context.kernels.multi_scalar_multiply(bases, self._masks.concat(self._mask_blinding))
 
     def _begin_sumcheck(self, tau: Sequence[int], weights: LinearForm) -> SumcheckProver:
+        kernels = self._context.kernels
         return SumcheckProver(
             self._backend,
+            kernels,
             self._shape,
             tau,
-            self._context.kernels.account_sumcheck(self._witness.bits, self._shape, tau),
+            kernels.account_sumcheck(self._witness.bits, self._shape, tau),
             account_values=self._account_values(weights),
-            bit_weights=self._backend.scalars_from_ints(weights.bits),
+            bit_weights=kernels.bit_weights(weights.values, weights.widths),
             last_mask=self._masks.slice(self._shape.mask_count - 1, self._shape.mask_count).sum(),
         )
 
@@ -170,7 +179,7 @@ class ProofRun:
         """B_c, G_a, M_j, then E and H."""
         generators = self._context.generators
         return (
-            generators.columns(self._shape.columns)
+            self._context.columns(self._shape.columns)
             .concat(generators.assets(self._instance.statement.assets))
             .concat(generators.masks(self._shape.mask_count))
             .concat(generators.linear_form())

@@ -10,7 +10,7 @@ Account rounds (j <= l). The rows' term needs one number per account, ``v_u = su
 ``sum_k eq(tau_bits, k) lambda'_k b(u, k) = v_u``; it adds ``sum_u eq(tau_{>j,acc}, u) (v_1 - v_0)`` to the
 coefficient of X. The rest, on the whole bit table, is the kernel's.
 
-Bit rounds (l < j < n), on at most P entries:
+Bit rounds (l < j < n), the kernel's, on at most P entries:
 
     a_1 = sum e (d - 2 b_0 d + l_0 d + g b_0),    a_2 = sum e (g d - d^2)
 
@@ -27,8 +27,8 @@ from collections.abc import Sequence
 
 from primitives.argument_parameters import ArgumentShape
 from primitives.backend import Backend, ScalarVector
-from primitives.kernels import AccountSumcheck
-from primitives.multilinear import bind_first, equality_table, halves, inverse_equality_table, padded
+from primitives.kernels import AccountSumcheck, ArgumentKernels, BitSumcheck
+from primitives.multilinear import bind_first, equality_table, halves, padded
 from primitives.parameters import GROUP_ORDER
 
 
@@ -41,6 +41,7 @@ class SumcheckProver:
     def __init__(
         self,
         backend: Backend,
+        kernels: ArgumentKernels,
         shape: ArgumentShape,
         tau: Sequence[int],
         accounts: AccountSumcheck,
@@ -50,16 +51,16 @@ class SumcheckProver:
         last_mask: int,
     ) -> None:
         self._backend = backend
+        self._kernels = kernels
         self._shape = shape
         self._tau = tuple(tau)
         self._accounts = accounts
         self._values = padded(backend, account_values, 1 << shape.account_variables)
-        scaled = padded(backend, bit_weights, shape.padded_bits)
-        self._weights = scaled.multiply(inverse_equality_table(backend, self._tau[shape.account_variables :]))
+        self._bit_weights = bit_weights
         self._last_mask = last_mask
         self._bound = 0
-        self._table = backend.scalars_from_ints([])
-        self._row_combination = self._table
+        self._bits: BitSumcheck | None = None
+        self._row_combination = backend.scalars_from_ints([])
         self._evaluation = 0
         self._after_binding()
 
@@ -78,33 +79,32 @@ class SumcheckProver:
 
     def round_coefficients(self) -> list[int]:
         """``a_{j,1}, a_{j,2}`` of the next round, in the last one also ``a_{j,3}, a_{j,4}``."""
-        if self._bound < self._shape.account_variables:
+        if self._bits is None:
             return self._account_round()
         if self._bound < self._shape.variables - 1:
-            return self._bit_round()
-        return self._last_round()
+            return list(self._bits.round_coefficients())
+        return self._last_round(self._bits)
 
     def bind(self, challenge: int) -> None:
         """Set the variable of this round to r_j."""
-        if self._bound < self._shape.account_variables:
+        if self._bits is None:
             self._accounts.bind(challenge)
             self._values = bind_first(self._values, challenge)
         else:
-            self._table = bind_first(self._table, challenge)
-            self._weights = bind_first(self._weights, challenge)
+            self._bits.bind(challenge)
         self._bound += 1
         self._after_binding()
-        if self._bound == self._shape.variables:
+        if self._bits is not None and self._bound == self._shape.variables:
             mask = self._last_mask * challenge * (1 - challenge)
-            self._evaluation = (self._table.to_ints()[0] + mask) % GROUP_ORDER
+            self._evaluation = (self._bits.table().to_ints()[0] + mask) % GROUP_ORDER
 
     def _after_binding(self) -> None:
-        """Take the tables that become available: all accounts bound, all of r_top bound."""
+        """Begin the bit rounds once all accounts are bound; take bbar once all of r_top is."""
         if self._bound == self._shape.account_variables:
-            self._table = self._accounts.table()
+            later = self._tau[self._bound :]
+            self._bits = self._kernels.bit_sumcheck(self._accounts.table(), self._bit_weights, later)
         if self._bound == self._shape.row_index_variables:
-            in_account_rounds = self._bound < self._shape.account_variables
-            self._row_combination = self._accounts.table() if in_account_rounds else self._table
+            self._row_combination = (self._accounts if self._bits is None else self._bits).table()
 
     def _account_round(self) -> list[int]:
         linear, quadratic = self._accounts.round_coefficients()
@@ -113,24 +113,9 @@ class SumcheckProver:
         rows = equality_table(self._backend, later).inner(right.sub(left))
         return [(linear + rows) % GROUP_ORDER, quadratic]
 
-    def _bit_round(self) -> list[int]:
-        equality = equality_table(self._backend, self._tau[self._bound + 1 :])
-        b_0, b_1 = halves(self._table)
-        l_0, l_1 = halves(self._weights)
-        slope, weight_slope = b_1.sub(b_0), l_1.sub(l_0)
-        weighted = equality.multiply(slope)
-        linear = (
-            weighted.sum()
-            - 2 * weighted.inner(b_0)
-            + weighted.inner(l_0)
-            + equality.multiply(b_0).inner(weight_slope)
-        )
-        quadratic = weighted.inner(weight_slope) - weighted.inner(slope)
-        return [linear % GROUP_ORDER, quadratic % GROUP_ORDER]
-
-    def _last_round(self) -> list[int]:
-        b_0, b_1 = self._table.to_ints()
-        l_0, l_1 = self._weights.to_ints()
+    def _last_round(self, bits: BitSumcheck) -> list[int]:
+        b_0, b_1 = bits.table().to_ints()
+        l_0, l_1 = bits.weights().to_ints()
         s, g = self._last_mask, l_1 - l_0
         slope = b_1 - b_0 + s
         coefficients = [

@@ -41,10 +41,11 @@ impl Bits {
         }
     }
 
-    fn gram(&self, tau: &[Fr]) -> GramMatrix {
+    fn gram(&self, later: &[Fr], bit_weights: &[Fr]) -> GramMatrix {
+        let account_weights = equality_table(later);
         match self {
-            Self::Table(table) => GramMatrix::new(table, self.leading() as u32, tau),
-            Self::Differences(differences) => differences.gram(tau),
+            Self::Table(table) => GramMatrix::new(table, self.leading() as u32, account_weights, bit_weights),
+            Self::Differences(differences) => differences.gram(&account_weights, bit_weights),
         }
     }
 
@@ -103,7 +104,8 @@ impl AccountSumcheck {
         let bound = self.challenges.len();
         match &mut self.state {
             State::Bits { bits, gram } => {
-                let gram = gram.get_or_insert_with(|| bits.gram(&self.tau));
+                let later = &self.tau[self.leading..self.account_variables];
+                let gram = gram.get_or_insert_with(|| bits.gram(later, &self.column_weights));
                 Ok(leading_round(gram, &self.challenges, &self.tau[bound + 1..self.leading]))
             }
             State::Folded(table) => {

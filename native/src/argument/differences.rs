@@ -13,6 +13,8 @@
 //! z, `d d' = 1`, and `d z = -D z`, and the weights of all y add up to one. The work is a pass over the
 //! differences, and one addition for each bit in which two accounts x, x' of one y both differ from z.
 
+use std::ops::Range;
+
 use super::bit_table::BitTable;
 use super::folded_table::FoldedTable;
 use super::gram::GramMatrix;
@@ -142,15 +144,12 @@ impl Differences {
         self.leading
     }
 
-    /// S at the point `tau` of l + p coordinates.
-    pub fn gram(&self, tau: &[Fr]) -> GramMatrix {
-        let account_variables = self.account_variables() as usize;
-        let row_weights = equality_table(&tau[self.leading as usize..account_variables]);
-        let bit_weights = equality_table(&tau[account_variables..]);
+    /// S, with the weights `eq((tau_{J+1} .. tau_l), y)` and eq(tau_bits, k).
+    pub fn gram(&self, row_weights: &[Fr], bit_weights: &[Fr]) -> GramMatrix {
         let shared_sum = (0..self.width).filter(|&k| self.shared[k / 8] >> (k % 8) & 1 == 1);
         let shared_sum = shared_sum.fold(Fr::ZERO, |sum, k| sum.add(&bit_weights[k]));
         let weights: Vec<_> = map_ranges(self.blocks.len(), 1, |range| {
-            self.list_weights(&self.blocks[range.start], &row_weights, &bit_weights)
+            self.list_weights(&self.blocks[range.start], row_weights, bit_weights)
         });
         let size = 1usize << self.leading;
         // A row of sums is G[x, .] for x' >= x, then C[x].
@@ -189,6 +188,23 @@ impl Differences {
 
     /// Adds the lists of a block to the rows of sums from `first` on.
     fn add_block(&self, block: &Block, weights: &[[Fr; 8]], first: usize, sums: &mut [DigitSum]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has the feature.
+            return unsafe { self.add_block_by_vectors(block, weights, first, sums) };
+        }
+        self.add_block_portably(block, weights, first, sums);
+    }
+
+    /// `add_block_portably` with a sum in one vector register.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    fn add_block_by_vectors(&self, block: &Block, weights: &[[Fr; 8]], first: usize, sums: &mut [DigitSum]) {
+        self.add_block_portably(block, weights, first, sums);
+    }
+
+    #[inline(always)]
+    fn add_block_portably(&self, block: &Block, weights: &[[Fr; 8]], first: usize, sums: &mut [DigitSum]) {
         let length = (1usize << self.leading) + 1;
         let end = first + sums.len() / length;
         for ((list, differences), weights) in block.lists().zip(weights) {
@@ -201,17 +217,35 @@ impl Differences {
             let (rows, others) = (start..stop, differences);
             if differences.len() < LONG {
                 let digits = weights.each_ref().map(Digits::from);
-                add_list(rows, others, shared, first, length, sums, |sum, mut bits| {
-                    while bits != 0 {
-                        sum.add(&digits[bits.trailing_zeros() as usize]);
-                        bits &= bits - 1;
-                    }
-                });
+                add_list(
+                    rows,
+                    others,
+                    shared,
+                    first,
+                    length,
+                    sums,
+                    #[inline(always)]
+                    |sum, mut bits| {
+                        while bits != 0 {
+                            sum.add(&digits[bits.trailing_zeros() as usize]);
+                            bits &= bits - 1;
+                        }
+                    },
+                );
             } else {
                 let table = subset_sums(weights);
-                add_list(rows, others, shared, first, length, sums, |sum, bits| {
-                    sum.add(&table[usize::from(bits)]);
-                });
+                add_list(
+                    rows,
+                    others,
+                    shared,
+                    first,
+                    length,
+                    sums,
+                    #[inline(always)]
+                    |sum, bits| {
+                        sum.add(&table[usize::from(bits)]);
+                    },
+                );
             }
         }
     }
@@ -264,9 +298,9 @@ impl Differences {
 
 /// Adds to the rows of the given differences of one list what they have in common with those after them,
 /// and the bits of z that they have not; `sums` starts with the row of `first`.
-#[inline]
+#[inline(always)]
 fn add_list(
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
     differences: &[Difference],
     shared: u8,
     first: usize,

@@ -21,7 +21,6 @@ use std::ops::Range;
 
 use super::bit_table::BitTable;
 use super::lazy_sums::{DigitSum, Digits, ProductSum};
-use super::tensor::equality_table;
 use crate::field::Fr;
 use crate::parallel::{fill_chunks, map_ranges};
 
@@ -43,13 +42,11 @@ pub struct GramMatrix {
 }
 
 impl GramMatrix {
-    /// `leading` is J, at most l; `tau` are the l + p coordinates of the point.
-    pub fn new(table: &BitTable, leading: u32, tau: &[Fr]) -> Self {
+    /// `leading` is J, at most l; the weights are `eq((tau_{J+1} .. tau_l), y)` for all y, and eq(tau_bits, k) for
+    /// all k.
+    pub fn new(table: &BitTable, leading: u32, account_weights: Vec<Fr>, bit_weights: &[Fr]) -> Self {
         let cells = Cells::new(table, leading);
-        let (before_bits, bits) = tau.split_at(table.account_variables() as usize);
-        let account_weights = equality_table(&before_bits[leading as usize..]);
-        let mut bit_weights = equality_table(bits);
-        bit_weights.truncate(table.width());
+        let bit_weights = bit_weights[..table.width()].to_vec();
         let (inner, outer) = if cells.inner_accounts {
             (account_weights, bit_weights)
         } else {
@@ -301,6 +298,7 @@ pub fn transpose(rows: [u8; 8]) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::super::bit_table::samples;
+    use super::super::tensor::equality_table;
     use super::*;
     use crate::point::samples::scalars;
 
@@ -329,7 +327,9 @@ mod tests {
         ] {
             let table = samples::table(accounts, width);
             let tau = scalars((table.account_variables() + table.bit_variables()) as usize);
-            let matrix = GramMatrix::new(&table, leading, &tau);
+            let (before_bits, bits) = tau.split_at(table.account_variables() as usize);
+            let account_weights = equality_table(&before_bits[leading as usize..]);
+            let matrix = GramMatrix::new(&table, leading, account_weights, &equality_table(bits));
             let weights = equality_table(&tau[leading as usize..]);
             let (rows, padded) = (1 << (table.account_variables() - leading), table.padded_width());
             for x in 0..1 << leading {

@@ -2,6 +2,7 @@
 //! of a batch (`primitives.kernels` describes the operations).
 
 pub mod account_sumcheck;
+pub mod bit_sumcheck;
 pub mod bit_table;
 pub mod differences;
 pub mod folded_table;

@@ -72,7 +72,8 @@ fn fill_subset_sums(tables: &mut [AffinePoint], width: usize, columns: &[AffineP
 
 /// What a key has made for a number of rows.
 struct Tables {
-    rows: usize,
+    /// Rows that differ from others in all groups; others count for less.
+    whole_rows: usize,
     subsets: SubsetTables,
     blinding: fixed_base::CommitmentKey,
 }
@@ -80,6 +81,7 @@ struct Tables {
 #[derive(Default)]
 struct Prepared {
     rows_seen: usize,
+    whole_rows_seen: usize,
     tables: Option<Arc<Tables>>,
 }
 
@@ -104,13 +106,11 @@ impl RowCommitmentKey {
     pub fn commit(&self, table: &BitTable, blindings: &[Fr]) -> Result<Vec<AffinePoint>, KernelError> {
         require_equal_lengths(blindings.len(), table.row_count(self.columns.len()))?;
         let shared = SharedLine::find(table).filter(|_| table.accounts() >= self.accounts_per_row(table));
-        let tables = self.tables(match &shared {
-            Some(shared) => (blindings.len() as f64 * shared.differing_share()) as usize + 1,
-            None => blindings.len(),
-        });
+        let share = shared.as_ref().map_or(1.0, SharedLine::differing_share);
+        let tables = self.tables(blindings.len(), share);
         let no_entries = vec![0; blindings.len() + 1];
         let rows = SparseRows { row_offsets: &no_entries, columns: &[], amounts: &[] };
-        let mut commitments = tables.blinding.commit(&rows, blindings)?;
+        let mut commitments = tables.blinding.commit_by::<LaneAdder>(&rows, blindings)?;
         if let Some(shared) = shared {
             let shared = SharedRows::new(&shared, table, self.columns.len(), &tables.subsets)?;
             fill_chunks(&mut commitments, ROWS, |first, commitments| {
@@ -129,20 +129,22 @@ impl RowCommitmentKey {
         (self.columns.len() / table.padded_width()).max(1)
     }
 
-    /// Tables fit for the rows seen so far and `rows` more.
-    fn tables(&self, rows: usize) -> Arc<Tables> {
+    /// Tables fit for the rows seen so far and `rows` more, each of which needs `share` of its groups.
+    fn tables(&self, rows: usize, share: f64) -> Arc<Tables> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.rows_seen = prepared.rows_seen.saturating_add(rows);
-        let rows = prepared.rows_seen;
+        let whole_rows = (rows as f64 * share).ceil() as usize;
+        prepared.whole_rows_seen = prepared.whole_rows_seen.saturating_add(whole_rows);
+        let (rows, whole_rows) = (prepared.rows_seen, prepared.whole_rows_seen);
         if let Some(tables) = &prepared.tables
-            && (rows < tables.rows.saturating_mul(GROWTH)
-                || tables.subsets.width == choose_width(self.columns.len(), rows))
+            && (whole_rows < tables.whole_rows.saturating_mul(GROWTH)
+                || tables.subsets.width == choose_width(self.columns.len(), whole_rows))
         {
             return tables.clone();
         }
         let tables = Arc::new(Tables {
-            rows,
-            subsets: SubsetTables::new(&self.columns, choose_width(self.columns.len(), rows)),
+            whole_rows,
+            subsets: SubsetTables::new(&self.columns, choose_width(self.columns.len(), whole_rows)),
             blinding: fixed_base::CommitmentKey::new(&[], self.blinding_generator, rows),
         });
         prepared.tables = Some(tables.clone());
@@ -310,7 +312,8 @@ impl SharedRows {
             adder.push(sums[row]);
             adder.push(self.sums[place]);
             for &(entry, negative) in &subsets {
-                adder.push(tables.entries[entry].negate_if(negative));
+                let entry = &tables.entries[entry];
+                adder.push(if negative { entry.negate_if(true) } else { *entry });
             }
             adder.close_segment();
             if adder.pending() >= SegmentedSums::<LaneAdder>::CAPACITY || row + 1 == sums.len() {

@@ -19,6 +19,15 @@ pub fn tensor_table(factors: &[[Fr; 2]]) -> Vec<Fr> {
 
 /// `eq(point, i)` for all i in {0,1}^len.
 pub fn equality_table(point: &[Fr]) -> Vec<Fr> {
-    let factors: Vec<_> = point.iter().map(|x| [ONE.sub(x), *x]).collect();
-    tensor_table(&factors)
+    let mut table = Vec::with_capacity(1 << point.len());
+    table.push(ONE);
+    for x in point.iter().rev() {
+        for i in 0..table.len() {
+            let value: Fr = table[i];
+            let at_one = value.mul(x);
+            table.push(at_one);
+            table[i] = value.sub(&at_one);
+        }
+    }
+    table
 }

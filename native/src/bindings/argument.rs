@@ -11,14 +11,14 @@ use super::point_vector::PointVector;
 use super::scalar_vector::ScalarVector;
 use super::{scalar_from_python, scalar_to_python};
 use crate::argument::bit_table::BitTable;
-use crate::argument::{account_sumcheck, opening, positions, row_commitments};
+use crate::argument::{account_sumcheck, bit_sumcheck, opening, positions, row_commitments};
 use crate::fixed_base::SparseRows;
 
 /// A validated copy of packed bits: other threads may write to the array while a kernel runs.
 fn bit_table(py: Python<'_>, bits: &PyReadonlyArray2<'_, u8>, width: usize) -> PyResult<BitTable> {
     let array = bits.as_array();
     let accounts = array.nrows();
-    let bits: Vec<u8> = array.iter().copied().collect();
+    let bits = array.as_slice().map_or_else(|| array.iter().copied().collect(), <[u8]>::to_vec);
     Ok(py.detach(|| BitTable::new(bits, accounts, width))?)
 }
 
@@ -88,6 +88,55 @@ impl AccountSumcheck {
     }
 }
 
+/// The sumcheck over the bit variables.
+#[pyclass(frozen, module = "native._kernels")]
+pub struct BitSumcheck(Mutex<bit_sumcheck::BitSumcheck>);
+
+impl BitSumcheck {
+    /// The state; to be called without the interpreter lock, which its holder may wait for.
+    fn state(&self) -> MutexGuard<'_, bit_sumcheck::BitSumcheck> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl BitSumcheck {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        table: &ScalarVector,
+        bit_weights: &ScalarVector,
+        tau: &ScalarVector,
+    ) -> PyResult<Self> {
+        let begin = || bit_sumcheck::BitSumcheck::new(table.0.clone(), &bit_weights.0, &tau.0);
+        Ok(Self(Mutex::new(py.detach(begin)?)))
+    }
+
+    fn round_coefficients<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let (linear, quadratic) = py.detach(|| self.state().round_coefficients())?;
+        Ok((scalar_to_python(py, &linear)?, scalar_to_python(py, &quadratic)?))
+    }
+
+    fn bind(&self, py: Python<'_>, challenge: &Bound<'_, PyAny>) -> PyResult<()> {
+        let challenge = scalar_from_python(challenge)?;
+        Ok(py.detach(|| self.state().bind(&challenge))?)
+    }
+
+    fn table(&self, py: Python<'_>) -> ScalarVector {
+        ScalarVector(py.detach(|| self.state().table().to_vec()))
+    }
+
+    fn weights(&self, py: Python<'_>) -> ScalarVector {
+        ScalarVector(py.detach(|| self.state().weights().to_vec()))
+    }
+}
+
+/// `value_i 2^j` for `j < widths_i`.
+#[pyfunction]
+fn bit_weights(py: Python<'_>, values: &ScalarVector, widths: Vec<u8>) -> PyResult<ScalarVector> {
+    Ok(ScalarVector(py.detach(|| bit_sumcheck::bit_weights(&values.0, &widths))?))
+}
+
 #[pyfunction]
 fn sum_positions(
     py: Python<'_>,
@@ -134,6 +183,8 @@ fn prover_multi_scalar_multiply(
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<RowCommitmentKey>()?;
     module.add_class::<AccountSumcheck>()?;
+    module.add_class::<BitSumcheck>()?;
+    module.add_function(wrap_pyfunction!(bit_weights, module)?)?;
     module.add_function(wrap_pyfunction!(sum_positions, module)?)?;
     module.add_function(wrap_pyfunction!(evaluate_positions, module)?)?;
     module.add_function(wrap_pyfunction!(prover_multi_scalar_multiply, module)?)
