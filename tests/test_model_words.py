@@ -154,10 +154,10 @@ def test_collateral_says_layout_and_rounding() -> None:
     exact = words_of("cross-collateral-pools.json")
     assert exact.title.startswith("Binance's proof of solvency")
     assert len(exact.conditions) == 3
-    assert "more permissive by less than" in said(exact)
+    assert "not conservative: haircuts are exact" in said(exact)
     fold = words_of("cross-collateral-pools.json", rounding="fold", numbers={"scale": 8})
     assert "collateral down and debts up, by less than 10^-8" in said(fold)
-    assert "more permissive" not in said(fold)
+    assert "not conservative" not in said(fold)
     signed = words_of("cross-collateral-signed.json")
     assert "owes nothing in any other asset" in signed.conditions
 

@@ -107,15 +107,15 @@ class CrossCollateral(ModelDefinition):
 
     def _pools_words(self) -> ModelWords:
         rounding = (
-            "rounding: counted exactly, at prices cut to 10^-16 per base unit; the published statement rounds each "
-            "tier down to 10^-16 as well, so that this is more permissive by less than 10^-7 cents"
+            "not conservative: haircuts are exact, at prices cut to 10^-16 per base unit; the published statement "
+            "rounds each tier down to 10^-16 as well, which asks for up to 10^-7 cents more"
             if self.is_exact
             else f"rounding: collateral down and debts up, by less than 10^-{self.numbers.scale} per base unit"
         )
         return ModelWords(
             "Binance's proof of solvency, collateral in three pools",
             (
-                "owes no negative amount and has pledged none, in any asset",
+                "signs: no debt and no pledged amount is negative",
                 f"pledges: in each asset, what is pledged to the pools ({', '.join(POOLS)}) together is at most "
                 "the equity",
                 "cover: debts, at the prices of the market, are at most the pledged collateral after its haircuts, "

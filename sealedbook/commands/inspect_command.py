@@ -91,7 +91,7 @@ def _describe_bundle(folder: Path) -> tuple[str, dict[str, Json]]:
             model = folder / claim.model
             data = read_small_file(model, "PATH", MAX_JSON_BYTES) if model.is_file() else b""
             claims += [f"  {line}" for line in _model_lines(data)]
-    return kind, {**details, "claims": claims}
+    return kind, {"claims": claims, **details}
 
 
 def _model_lines(model: bytes) -> list[str]:
