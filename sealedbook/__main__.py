@@ -17,15 +17,19 @@ from sealedbook.commands import (
     import_command,
     init_command,
     inspect_command,
+    log_entry_command,
+    log_key_command,
     margin_command,
     market_command,
     model_command,
+    monitor_command,
     open_command,
     prove_command,
     report_command,
     solvency_command,
     verify_certificate_command,
     verify_command,
+    verify_logged_command,
 )
 from sealedbook.output import console
 
@@ -50,6 +54,11 @@ app.command("verify")(verify_command.verify)
 app.command("report")(report_command.report)
 app.command("certify")(certify_command.certify)
 app.command("verify-certificate")(verify_certificate_command.verify_certificate)
+app.command("verify-logged")(verify_logged_command.verify_logged)
+app.command("monitor")(monitor_command.monitor)
+app.command("revoke")(log_entry_command.revoke)
+app.command("rotate")(log_entry_command.rotate)
+app.add_typer(log_key_command.app, name="log-key")
 app.command("inspect")(inspect_command.inspect)
 app.add_typer(model_command.app, name="model")
 app.add_typer(margin_command.app, name="margin")

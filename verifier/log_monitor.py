@@ -8,7 +8,7 @@ to L8). What the entries then say is judged apart (`LogHistory`; checks L9 to L1
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -127,6 +127,10 @@ class Observation:
     previous_size: int | None
     events: tuple[LogEvent, ...]
     conflicts: tuple[Conflict, ...]
+
+    def with_conflict(self, conflict: Conflict) -> Observation:
+        """The same with a further conflict."""
+        return replace(self, conflicts=(*self.conflicts, conflict))
 
 
 class LogMismatchError(VerificationError):
