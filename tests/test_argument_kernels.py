@@ -178,3 +178,60 @@ def test_packed_bits() -> None:
 def test_bits_of_a_real_statement_are_packed_as_the_kernels_read_them() -> None:
     made = case(ReferenceBackend(), mixed_statement(2), 3, 0, 0)
     check_packed_bits(made.witness.bits, made.instance.shape)
+
+
+def test_bit_weights(implementation: tuple[Backend, ArgumentKernels]) -> None:
+    _, kernels = implementation
+    weights = kernels.bit_weights([5, R - 1, 7], [3, 2, 0])
+    assert weights.to_ints() == [5, 10, 20, R - 1, R - 2]
+
+
+def at(table: list[int], x: int) -> list[int]:
+    """The table with its first variable set to x."""
+    half = len(table) // 2
+    return [(zero + x * (one - zero)) % R for zero, one in zip(table[:half], table[half:], strict=True)]
+
+
+@pytest.mark.parametrize("width", [0, 1, 5, 8])
+def test_bit_sumcheck(implementation: tuple[Backend, ArgumentKernels], width: int) -> None:
+    backend, kernels = implementation
+    source = random.Random(width)
+    tau = [source.randrange(2, R) for _ in range(3)]
+    padding = [0] * (8 - width)
+    b = [source.randrange(R) for _ in range(width)] + padding
+    weights = [source.randrange(R) for _ in range(width)]
+    equality = equality_table(backend, tau).to_ints()
+    scaled = [w * pow(e, -1, R) % R for w, e in zip([*weights, *padding], equality, strict=True)]
+    state = kernels.bit_sumcheck(backend.scalars_from_ints(b), backend.scalars_from_ints(weights), tau)
+    for bound in range(3):
+        assert (state.table().to_ints(), state.weights().to_ints()) == (b, scaled)
+        equality = equality_table(backend, tau[bound + 1 :]).to_ints()
+        sums = [
+            sum(e * v * (1 - v + w) for e, v, w in zip(equality, at(b, x), at(scaled, x), strict=True))
+            for x in range(3)
+        ]
+        linear, quadratic = state.round_coefficients()
+        assert [(sums[x] - sums[0]) % R for x in (1, 2)] == [
+            (linear * x + quadratic * x * x) % R for x in (1, 2)
+        ]
+        challenge = source.randrange(R)
+        state.bind(challenge)
+        b, scaled = at(b, challenge), at(scaled, challenge)
+    assert (state.table().to_ints(), state.weights().to_ints()) == (b, scaled)
+    with pytest.raises(ValueError, match="all bit variables are bound"):
+        state.round_coefficients()
+    with pytest.raises(ValueError, match="all bit variables are bound"):
+        state.bind(1)
+
+
+def test_bit_sumcheck_refuses_other_sizes(implementation: tuple[Backend, ArgumentKernels]) -> None:
+    backend, kernels = implementation
+    four, five = backend.scalars_from_ints([1] * 4), backend.scalars_from_ints([1] * 5)
+    for table, weights, tau in ((four, five, [5, 6]), (five, four, [5, 6]), (four.slice(0, 1), four, [])):
+        with pytest.raises(ValueError, match="do not fit the number of bit variables"):
+            kernels.bit_sumcheck(table, weights, tau)
+    for degenerate in (0, 1):
+        with pytest.raises(ValueError, match="a coordinate of tau is 0 or 1"):
+            kernels.bit_sumcheck(four, four, [5, degenerate])
+    with pytest.raises(ValueError, match=r"zip\(\) argument 2 is|lengths"):
+        kernels.bit_weights([1, 2], [3])
