@@ -47,7 +47,9 @@ export function contentSecurityPolicy(): Plugin {
     generateBundle(_options, bundle) {
       for (const file of Object.values(bundle)) {
         if (file.type !== 'asset' || !file.fileName.endsWith('.html')) continue;
-        file.source = withPolicy(typeof file.source === 'string' ? file.source : new TextDecoder().decode(file.source));
+        file.source = withPolicy(
+          typeof file.source === 'string' ? file.source : new TextDecoder().decode(file.source),
+        );
       }
     },
   };

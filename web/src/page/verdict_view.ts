@@ -1,0 +1,75 @@
+/** The verdict: one sentence, and if a check failed, what that means and what to do. */
+
+import type { Report } from '../verifier/types.ts';
+import { type Outcome, decisive } from './check.ts';
+import { h } from './dom.ts';
+import { type Icon, icon } from './icons.ts';
+import { plainTime } from './parts.ts';
+import { checkWords, intake, unknownCheck, verdict } from './strings.ts';
+
+export interface VerdictWords {
+  readonly tone: 'accepted' | 'rejected' | 'incomplete';
+  readonly sentence: string;
+}
+
+/** The one sentence. Without anything to compare with, even a sound opening is not called accepted. */
+export function verdictWords(outcome: Outcome, report: Report): VerdictWords {
+  if (!report.verdict.ok) {
+    const words = checkWords[report.verdict.check] ?? unknownCheck;
+    return { tone: 'rejected', sentence: words.meaning };
+  }
+  if (outcome.compared === 'nothing') {
+    const sentence = report.kind === 'opening' ? verdict.openingOwnRoot : verdict.certificateOwnRoot;
+    return { tone: 'incomplete', sentence };
+  }
+  if (report.kind !== 'opening' || report.book === undefined)
+    return { tone: 'accepted', sentence: allWords(outcome) };
+  if (outcome.compared === 'root') return { tone: 'accepted', sentence: verdict.openingByRoot };
+  const sentence = verdict.openingAccepted(report.book.issuer.name, plainTime(report.book.asOf));
+  return { tone: 'accepted', sentence };
+}
+
+/** The verifier's own sentences, one for each report. */
+function allWords(outcome: Outcome): string {
+  return outcome.reports.flatMap(({ verdict: said }) => (said.ok ? [said.words] : [])).join(' ');
+}
+
+export function verdictView(outcome: Outcome): HTMLElement {
+  const report = decisive(outcome);
+  if (report === undefined)
+    return h('div', { class: 'verdict verdict-incomplete' }, h('p', {}, outcome.notes.join(' ')));
+  const { tone, sentence } = verdictWords(outcome, report);
+  const label = verdict[tone];
+  return h(
+    'div',
+    { class: `verdict verdict-${tone}` },
+    outcome.sample && h('p', { class: 'sample-note' }, intake.sampleNote),
+    h('p', { class: 'verdict-label' }, icon(tone satisfies Icon), label),
+    h('p', { class: 'verdict-sentence' }, sentence),
+    ...failure(report),
+    ...outcome.notes.map((note) => h('p', {}, note)),
+    h('p', { class: 'quiet' }, verdict.time(totalTime(outcome))),
+  );
+}
+
+function totalTime(outcome: Outcome): number {
+  return outcome.reports.reduce((sum, report) => sum + report.milliseconds, 0);
+}
+
+function failure(report: Report): HTMLElement[] {
+  if (report.verdict.ok) return [];
+  const { check, message } = report.verdict;
+  const words = checkWords[check] ?? unknownCheck;
+  return [
+    h(
+      'dl',
+      { class: 'failure' },
+      h('dt', {}, verdict.failedCheck),
+      h('dd', {}, h('code', {}, check), ` ${words.name}`),
+      h('dt', {}, verdict.found),
+      h('dd', { class: 'breakable' }, message),
+    ),
+    h('h4', {}, verdict.whatNow),
+    h('ol', { class: 'advice' }, ...words.advice.map((advice) => h('li', {}, advice))),
+  ];
+}
