@@ -119,6 +119,6 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def framework(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
         code = _STATUS_CODES.get(status, status.phrase.lower().replace(" ", "-"))
-        return Problem(status, code, status.phrase, headers=error.headers).response(
+        return Problem(int(status), code, status.phrase, headers=error.headers).response(
             request_id_of(request.scope)
         )

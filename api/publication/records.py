@@ -88,11 +88,15 @@ def insert_attestation(session: Session, bundle: AcceptedBundle, log_index: int)
     return row
 
 
-def list_attestations(session: Session, *, before: int | None, limit: int) -> Sequence[PublishedAttestation]:
-    """Newest first: up to `limit` attestations published before the one with id `before`."""
+def list_attestations(
+    session: Session, *, before: int | None, limit: int, book: bytes | None = None
+) -> Sequence[PublishedAttestation]:
+    """Newest first: up to `limit` attestations, of one `book` if given, published before that with id `before`."""
     query = select(PublishedAttestation).order_by(PublishedAttestation.id.desc()).limit(limit)
     if before is not None:
         query = query.where(PublishedAttestation.id < before)
+    if book is not None:
+        query = query.where(PublishedAttestation.book_digest == book)
     return session.scalars(query).all()
 
 

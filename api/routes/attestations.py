@@ -17,6 +17,7 @@ from api.file_response import file_response
 from api.problems import invalid_request, not_found
 from api.publication.records import find_attestation, find_file, latest_attestation, list_attestations
 from api.schemas import (
+    HEX32,
     AttestationDetail,
     AttestationPage,
     DigestPath,
@@ -84,12 +85,17 @@ def list_published(
     cursor: Annotated[
         str | None, Query(pattern="^[0-9a-f]{1,16}$", description="`next` of the page before")
     ] = None,
+    book: Annotated[
+        str | None, Query(pattern=HEX32, description="Of the book with this digest alone")
+    ] = None,
 ) -> Response:
     """All published attestations, newest first."""
     before = None if cursor is None else int(cursor, 16)
     if before is not None and before >= 1 << 63:
         raise invalid_request("query.cursor: is none of this service's")
-    rows = list_attestations(session, before=before, limit=limit + 1)
+    rows = list_attestations(
+        session, before=before, limit=limit + 1, book=None if book is None else bytes.fromhex(book)
+    )
     following = f"{rows[limit - 1].id:x}" if len(rows) > limit else None
     body = {"attestations": [summary(row) for row in rows[:limit]], "next": following}
     return JSONResponse(body, headers={"Cache-Control": SHORT_LIVED})

@@ -1,0 +1,178 @@
+"""Publishing a bundle to a service: what is missing is asked for, brought in pieces, and committed.
+
+Everything can be interrupted and done again: the service says how far it is, and takes nothing twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import httpx
+
+from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME
+from primitives.errors import SealedbookError, UnreachableError
+from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_json
+from sealedbook.service_client import Pace, ServiceAnswerError, ServiceClient, ServiceRefusedError
+
+PUBLICATIONS_PATH: Final = "/v1/publications"
+PIECE_BYTES: Final = 8 << 20
+MAX_INTERRUPTIONS: Final = 20
+"""Times in a row that a lost connection is met by asking how far the service is."""
+_TIMEOUT_SECONDS: Final = 120.0
+_POLL_SECONDS: Final = 2.0
+_MAX_STATE_BYTES: Final = 64 << 20
+_JSON: Final = "application/json"
+
+
+class PublishReport(Protocol):
+    """Is told how far a publication is."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """`done` of `total` bytes of `stage`."""
+
+
+class PublicationRefusedError(SealedbookError):
+    """The service verified the bundle and refused it."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A file of which the service has `received` of `size` bytes."""
+
+    name: str
+    size: int
+    received: int
+
+
+@dataclass(frozen=True)
+class PublicationStatus:
+    """How far a publication is, as the service says."""
+
+    id: str
+    state: str
+    missing: tuple[Missing, ...]
+    log_index: int | None
+    failure: str
+
+
+class PublishingClient(ServiceClient):
+    """The routes below ``/v1/publications``, with a publisher's credential."""
+
+    def __init__(self, url: str, credential: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        super().__init__(
+            url,
+            pace=Pace(timeout=_TIMEOUT_SECONDS, deadline=None),
+            headers={"Authorization": f"Bearer {credential}"},
+            transport=transport,
+        )
+
+    def publish(self, bundle: Path, report: PublishReport) -> PublicationStatus:
+        """Publish the bundle in this folder, or go on where an earlier run stopped; its status, published.
+
+        Raises `PublicationRefusedError`, `ServiceRefusedError`, `UnreachableError`, `ServiceAnswerError`, `OSError`.
+        """
+        status = self._begin(bundle)
+        interruptions = 0
+        while True:
+            try:
+                while status.missing:
+                    self._bring(bundle, status, report)
+                    status = self._status(status.id)
+                return self._commit(status.id, report)
+            except (UnreachableError, ServiceRefusedError) as error:
+                if isinstance(error, ServiceRefusedError) and error.code not in (
+                    "wrong-offset",
+                    "publication-busy",
+                ):
+                    raise
+                interruptions += 1
+                if interruptions > MAX_INTERRUPTIONS:
+                    raise
+                time.sleep(min(interruptions, 10) * 0.2)
+                status = self._begin(bundle)
+
+    def _begin(self, bundle: Path) -> PublicationStatus:
+        body = canonical_json(
+            {
+                "attestation": (bundle / ATTESTATION_NAME).read_text("utf-8"),
+                "signature": (bundle / SIGNATURE_NAME).read_text("utf-8"),
+            }
+        )
+        return _parse_status(self.post(PUBLICATIONS_PATH, body, content_type=_JSON, maximum=_MAX_STATE_BYTES))
+
+    def _status(self, publication: str) -> PublicationStatus:
+        return _parse_status(self.get(f"{PUBLICATIONS_PATH}/{publication}", maximum=_MAX_STATE_BYTES))
+
+    def _bring(self, bundle: Path, status: PublicationStatus, report: PublishReport) -> None:
+        total = sum(each.size for each in status.missing)
+        done = sum(each.received for each in status.missing)
+        for missing in status.missing:
+            with (bundle / missing.name).open("rb") as file:
+                file.seek(missing.received)
+                start = missing.received
+                while start < missing.size or missing.size == 0:
+                    piece = file.read(min(PIECE_BYTES, missing.size - start))
+                    if len(piece) < min(PIECE_BYTES, missing.size - start):
+                        raise ServiceAnswerError(f"{missing.name} is shorter than the attestation lists")
+                    self._put(status.id, missing, start, piece)
+                    start += len(piece)
+                    done += len(piece)
+                    report("Uploading", done, total)
+                    if missing.size == 0:
+                        break
+
+    def _put(self, publication: str, missing: Missing, start: int, piece: bytes) -> None:
+        headers = {"Content-Type": "application/octet-stream"}
+        if len(piece) < missing.size:
+            headers["Content-Range"] = f"bytes {start}-{start + len(piece) - 1}/{missing.size}"
+        path = f"{PUBLICATIONS_PATH}/{publication}/files/{missing.name}"
+        with self._answer("PUT", path, None, _MAX_STATE_BYTES, body=piece, headers=headers) as chunks:
+            for _ in chunks:
+                pass
+
+    def _commit(self, publication: str, report: PublishReport) -> PublicationStatus:
+        path = f"{PUBLICATIONS_PATH}/{publication}/commit"
+        status = _parse_status(self.post(path, b"", content_type=_JSON, maximum=_MAX_STATE_BYTES))
+        while status.state == "committing":
+            report("Verifying at the service", 0, 1)
+            time.sleep(_POLL_SECONDS)
+            status = self._status(publication)
+        if status.state == "complete":  # the service was restarted meanwhile
+            raise UnreachableError("the service stopped while it verified the bundle")
+        if status.state != "published":
+            raise PublicationRefusedError(f"the service refused the bundle: {status.failure or status.state}")
+        report("Verifying at the service", 1, 1)
+        return status
+
+
+def _parse_status(data: bytes) -> PublicationStatus:
+    try:
+        fields = JsonObject(parse_json(data))
+        missing = fields.array("missing", _parse_missing, max_items=1 << 16)
+        failure = fields.raw("failure")
+        log_index = fields.raw("log_index")
+        return PublicationStatus(
+            fields.hex("id", 32).hex(),
+            fields.text("state"),
+            tuple(missing),
+            log_index if isinstance(log_index, int) else None,
+            _failure_text(failure),
+        )
+    except JsonError as error:
+        raise ServiceAnswerError(f"the service's answer is none: {error}") from error
+
+
+def _parse_missing(value: Json, path: str) -> Missing:
+    fields = JsonObject(value, path)
+    size = fields.integer("bytes", minimum=0, maximum=1 << 42)
+    return Missing(fields.text("name"), size, fields.integer("received", minimum=0, maximum=size))
+
+
+def _failure_text(value: Json) -> str:
+    if not isinstance(value, Mapping):
+        return ""
+    return ": ".join(str(value.get(name, ""))[:1000] for name in ("title", "detail"))
