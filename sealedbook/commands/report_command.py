@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from primitives.attestation import parse_time
 from primitives.backends import get_backend
 from primitives.errors import SealedbookError
-from primitives.strict_json import MAX_JSON_BYTES, Json, JsonError
+from primitives.strict_json import MAX_JSON_BYTES, Json
+from sealedbook.market_options import (
+    MAX_MARKET_FILE,
+    MaxAgeOption,
+    MaxDeviationOption,
+    OtherOption,
+    PreviousOption,
+    SourceKeyOption,
+    SourcesRequiredOption,
+    ToleranceOption,
+    parse_moment,
+    read_exact_market,
+    read_policy,
+)
 from sealedbook.options import (
     BackendOption,
     IssuerKeyOption,
@@ -36,6 +50,7 @@ from sealedbook.report import (
 from sealedbook.report.pdf import print_pdf
 from sealedbook.report.writing import check_destination, write_report
 from verifier.checks import VerificationError
+from verifier.market_checks import MarketPolicy
 
 
 def report(
@@ -62,6 +77,13 @@ def report(
             help="Refuse a bundle without this claim: accounts, solvency, or a claim's name; may be repeated.",
         ),
     ] = None,
+    source_key: SourceKeyOption = None,
+    sources_required: SourcesRequiredOption = None,
+    max_market_age: MaxAgeOption = None,
+    market_tolerance: ToleranceOption = 0,
+    previous_market: PreviousOption = None,
+    other_market: OtherOption = None,
+    max_deviation: MaxDeviationOption = None,
     at: Annotated[
         str | None,
         typer.Option(
@@ -79,8 +101,18 @@ def report(
     A rejected bundle gets a report too, and the exit code 1.
     """
     with reported_errors(as_json=as_json):
-        given = _parse_at(at)
+        given = parse_moment(at)
         pins = _read_pins(issuer_key, model, market, require)
+        conditions = _Conditions(
+            source_key or [],
+            sources_required,
+            max_market_age,
+            market_tolerance,
+            previous_market or [],
+            other_market or [],
+            max_deviation,
+        )
+        pins = conditions.added_to(pins)
         _check_destinations(out, pdf)
         folder = existing_folder(bundle)
         with progress_bar() as bars:
@@ -96,13 +128,57 @@ def report(
         _finish(examination, written, as_json=as_json)
 
 
-def _parse_at(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_time(text, "--at")
-    except JsonError as error:
-        raise OptionError(str(error)) from error
+@dataclass(frozen=True)
+class _Conditions:
+    """The options that set conditions on markets, as for ``sealedbook verify``."""
+
+    source_keys: list[str]
+    required: int | None
+    max_age: int | None
+    tolerance: int
+    previous: list[Path]
+    others: list[Path]
+    max_deviation: str | None
+
+    def added_to(self, pins: Pins) -> Pins:
+        """The pins with these conditions, and with the words that set them."""
+        policy = read_policy(
+            source_keys=self.source_keys,
+            required=self.required,
+            max_age=self.max_age,
+            tolerance=self.tolerance,
+            previous=self.previous,
+            others=self.others,
+            max_deviation=self.max_deviation,
+        )
+        files = (
+            *((path, "--previous-market") for path in self.previous),
+            *((path, "--other-market") for path in self.others),
+        )
+        return replace(
+            pins,
+            market_policy=policy,
+            market_options=tuple(self._words(policy)),
+            references=tuple(
+                PinnedFile(str(path), read_small_file(path, option, MAX_MARKET_FILE))
+                for path, option in files
+            ),
+        )
+
+    def _words(self, policy: MarketPolicy) -> Iterator[str]:
+        """The options again, keys as values and not as files that may change."""
+        for name, key in policy.source_keys.items():
+            yield from ("--source-key", f"{name}={key.hex()}")
+        for option, value in (
+            ("--sources-required", self.required),
+            ("--max-market-age", self.max_age),
+            ("--market-tolerance", self.tolerance or None),
+            *(("--previous-market", path) for path in self.previous),
+            *(("--other-market", path) for path in self.others),
+            ("--max-deviation", self.max_deviation),
+        ):
+            if value is not None:
+                yield from (option, str(value))
 
 
 def _read_pins(
@@ -110,14 +186,12 @@ def _read_pins(
 ) -> Pins:
     return Pins(
         issuer_key=read_issuer_key(issuer_key),
-        models=tuple(_pinned(path, "--model") for path in model or ()),
-        markets=tuple(_pinned(path, "--market") for path in market or ()),
+        models=tuple(
+            PinnedFile(str(path), read_small_file(path, "--model", MAX_JSON_BYTES)) for path in model or ()
+        ),
+        markets=tuple(PinnedFile(str(path), read_exact_market(path, "--market")) for path in market or ()),
         required=tuple(require or ()),
     )
-
-
-def _pinned(path: Path, option: str) -> PinnedFile:
-    return PinnedFile(str(path), read_small_file(path, option, MAX_JSON_BYTES))
 
 
 def _check_destinations(out: Path, pdf: Path | None) -> None:

@@ -13,8 +13,8 @@ from primitives.backend import Backend
 from primitives.backends import get_backend
 from sealedbook.report.contents import ReportContents, report_contents
 from sealedbook.report.examination import Accepted, Examination, examine
+from sealedbook.report.page import render
 from sealedbook.report.pins import PinnedFile, Pins
-from sealedbook.report.render import render
 from verifier.files import Progress, no_progress
 
 __all__ = [

@@ -169,9 +169,13 @@ def _finding_groups(accepted: Accepted | None) -> tuple[FindingGroup, ...]:
 def _pins(examination: Examination) -> Iterator[tuple[str, str]]:
     pins = examination.pins
     yield "Issuer key", pins.issuer_key.hex() if pins.issuer_key else "not pinned"
-    for label, files in (("Model", pins.models), ("Market", pins.markets)):
-        if not files:
-            yield label, "not pinned"
+    for label, files, without in (
+        ("Model", pins.models, "not pinned"),
+        ("Market", pins.markets, "not pinned"),
+        ("Market to compare with", pins.references, None),
+    ):
+        if not files and without:
+            yield label, without
         for file in files:
             yield label, f"{file.name}, SHA-256 {file.sha256}"
     yield "Claims required", ", ".join(pins.required) or "none"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from primitives.errors import MissingToolError
-from sealedbook.report.render import GENERATOR
+from sealedbook.report.page import GENERATOR
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """Programs that print, by name on the search path, the first one found."""

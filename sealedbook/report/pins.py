@@ -28,7 +28,8 @@ class Pins:
     """What is insisted on: issuer key (32 bytes), models, markets, the kinds or names of claims, conditions on markets.
 
     Nothing is insisted on by default; a report then says of whom and of what model it speaks as *claimed*.
-    `market_options` are the words of the command line that set `market_policy`, for the report to repeat them.
+    `market_options` are the words of the command line that set `market_policy`, for the report to repeat them, and
+    `references` the files that they name.
     """
 
     issuer_key: bytes | None = None
@@ -37,6 +38,12 @@ class Pins:
     required: tuple[str, ...] = ()
     market_policy: MarketPolicy = NO_POLICY
     market_options: tuple[str, ...] = ()
+    references: tuple[PinnedFile, ...] = ()
+
+    @property
+    def files(self) -> tuple[PinnedFile, ...]:
+        """Every file that was given."""
+        return (*self.models, *self.markets, *self.references)
 
     @property
     def documents(self) -> ExpectedDocuments:

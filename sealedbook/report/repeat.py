@@ -41,7 +41,7 @@ def _lines(command: str, options: list[str]) -> tuple[str, ...]:
 
 
 def _digests(examination: Examination) -> Iterator[str]:
-    files = [(file.sha256, file.name) for file in (*examination.pins.models, *examination.pins.markets)]
+    files = [(file.sha256, file.name) for file in examination.pins.files]
     for entry in examination.files:
         if entry.name == ATTESTATION_NAME and entry.found is not None:
             files.insert(0, (entry.found, os.path.join(os.fspath(examination.bundle), entry.name)))

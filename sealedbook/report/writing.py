@@ -10,8 +10,8 @@ from typing import Final
 
 from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME
 from sealedbook.options import OptionError
+from sealedbook.report.page import GENERATOR
 from sealedbook.report.pdf import is_report_pdf
-from sealedbook.report.render import GENERATOR
 
 _FILE_MODE: Final = 0o644
 """A report is made to be shown."""
