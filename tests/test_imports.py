@@ -38,7 +38,8 @@ LIBRARIES: Final[Mapping[str, frozenset[str]]] = {
     "api": PLAIN
     | {"fastapi", "starlette", "pydantic", "pydantic_settings", "uvicorn", "sqlalchemy", "alembic", "psycopg"}
     | {"pymerkle", "jwt", "cryptography", "limits", "prometheus_client", "structlog", "fsspec"},
-    "sealedbook": PLAIN | {"typer", "rich", "eth_account", "httpx", "jinja2", "matplotlib", "uvicorn"},
+    "sealedbook": PLAIN
+    | {"typer", "rich", "eth_account", "httpx", "jinja2", "weasyprint", "matplotlib", "uvicorn"},
 }
 PROVER_ONLY: Final = ("polars", "pyarrow", "eth_account", "eth_abi", "eth_keys")
 
