@@ -256,8 +256,9 @@ def test_the_closing_table_says_what_is_proven_and_what_not(shown: Performance) 
 
 def test_the_closing_table_calls_proven_only_what_the_verifier_does(shown: Performance) -> None:
     verified = bundle_report(shown.scene.verified).findings
-    proven = [finding.subject for finding in verified if finding.level is Level.PROVEN]
-    assert proven == [
+    # A margin model has a line for each of its conditions.
+    proven = dict.fromkeys(finding.subject for finding in verified if finding.level is Level.PROVEN)
+    assert list(proven) == [
         "Every account (accounts)",
         "Every account (margin)",
         "Stated reserves (solvency)",
