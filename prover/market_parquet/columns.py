@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from circuits.market.decimals import decimal_text
 from primitives.attestation import format_time
@@ -77,7 +78,13 @@ def _are_tiers(kind: pa.DataType) -> bool:
 
 
 def cells_of(column: pa.ChunkedArray, name: str, holds: Holds) -> list[Cell]:
-    """The cells of a column whose type was checked; `MarketFileError` for times that are no whole seconds."""
+    """The cells of a column whose type was checked.
+
+    `MarketFileError` for times that are no whole seconds, and for long texts: before they are unfolded, since one
+    text that stands in every row takes no more room in a file than one.
+    """
+    if is_text(column.type) and any(_longest(chunk) > MAX_CELL_CHARACTERS for chunk in column.chunks):
+        raise MarketFileError(f"column {name!r}: a text is longer than {MAX_CELL_CHARACTERS} characters")
     if holds is Holds.TIME and pa.types.is_timestamp(column.type):
         try:
             column = column.cast(pa.timestamp("s", tz="UTC"))
@@ -87,11 +94,16 @@ def cells_of(column: pa.ChunkedArray, name: str, holds: Holds) -> list[Cell]:
     return cells
 
 
+def _longest(chunk: pa.Array) -> int:
+    """Characters of the longest text, found among distinct ones where they are stored once."""
+    texts = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+    longest: int | None = pc.max(pc.utf8_length(texts)).as_py()
+    return longest or 0
+
+
 def to_json(cell: Cell, holds: Holds, where: str) -> Json:
     """A cell that is not null, as the JSON document has it; `where` is for errors."""
     if isinstance(cell, str):
-        if len(cell) > MAX_CELL_CHARACTERS:
-            raise MarketFileError(f"{where}: longer than {MAX_CELL_CHARACTERS} characters")
         return cell
     if holds is Holds.TIME:
         return format_time(cell)

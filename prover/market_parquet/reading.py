@@ -20,6 +20,7 @@ from circuits.pmrm2.market_document import PMRM2_MARKET_FORMAT
 from circuits.prices import PRICES_FORMAT
 from circuits.public_market import parse_public_market
 from circuits.source_market import SOURCE_MARKET_FORMAT
+from primitives.attestation import parse_time
 from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_json
 from prover.market_parquet.columns import Cell, cells_of, check_type, is_text, to_json
 from prover.market_parquet.errors import MarketFileError
@@ -115,6 +116,7 @@ def _open(data: bytes) -> pq.ParquetFile:
     metadata = file.metadata
     if metadata.num_rows > MAX_ROWS:
         raise MarketFileError(f"the file has {metadata.num_rows:,} rows, more than {MAX_ROWS:,}")
+    # Figures of a group's columns are not looked at: pyarrow ends the process where those are damaged.
     unfolded = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     if unfolded > MAX_UNCOMPRESSED_BYTES:
         raise MarketFileError(f"the file unfolds to {unfolded:,} bytes, more than {MAX_UNCOMPRESSED_BYTES:,}")
@@ -229,12 +231,15 @@ def _assemble_market(
 
 
 def _instruments(fields: _Object, rows: list[_Row], prefix: str, *, allow_expired: bool) -> _Assembled:
+    as_of = fields.get("as_of")
+    if isinstance(as_of, str):
+        parse_time(as_of, "$.as_of")
     by_kind: dict[str, list[tuple[int, _Object]]] = {kind: [] for kind in KIND_FIELDS}
     for number, where, row in _numbered(rows):
         kind = _kind(row, where)
         entry = _entry(kind, row, where)
         if not allow_expired:
-            _refuse_expired(kind, entry, fields.get("as_of"), where)
+            _refuse_expired(kind, entry, as_of, where)
         by_kind[kind].append((number, entry))
     assembled = _Assembled({"format": MARKET_FORMAT, **fields})
     assembled.document["underlyings"] = _underlyings(by_kind, assembled)
@@ -278,7 +283,7 @@ def _entry(kind: str, row: _Row, where: str) -> _Object:
 
 
 def _refuse_expired(kind: str, entry: _Object, as_of: Json, where: str) -> None:
-    # Times of one form compare as text; whether they have that form is seen when the document is read.
+    # Times of one form compare as text; whether the expiry has that form is seen when the document is read.
     expiry = entry.get("expiry")
     if kind != FORWARD and isinstance(expiry, str) and isinstance(as_of, str) and expiry < as_of:
         raise MarketFileError(
