@@ -14,6 +14,7 @@ from sealedbook.commands import (
     check_command,
     commit_command,
     demo_command,
+    fetch_command,
     import_command,
     init_command,
     inspect_command,
@@ -25,8 +26,11 @@ from sealedbook.commands import (
     monitor_command,
     open_command,
     prove_command,
+    publish_command,
     report_command,
+    serve_command,
     solvency_command,
+    token_command,
     verify_certificate_command,
     verify_command,
     verify_logged_command,
@@ -63,6 +67,11 @@ app.command("inspect")(inspect_command.inspect)
 app.add_typer(model_command.app, name="model")
 app.add_typer(margin_command.app, name="margin")
 app.add_typer(market_command.app, name="market")
+app.command("serve")(serve_command.serve)
+app.add_typer(serve_command.app, name="service")
+app.command("publish")(publish_command.publish)
+app.command("fetch")(fetch_command.fetch)
+app.add_typer(token_command.app, name="token")
 app.command("demo")(demo_command.demo)
 
 

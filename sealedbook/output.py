@@ -56,6 +56,10 @@ console = _Console(highlight=False, soft_wrap=True)
 notes = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 _PROVER_MODULES = ("polars", "pyarrow")
+_SERVICE_MODULES = (
+    "fastapi", "starlette", "pydantic", "pydantic_settings", "uvicorn", "sqlalchemy", "alembic", "psycopg", "pymerkle",
+    "jwt", "cryptography", "limits", "prometheus_client", "structlog", "fsspec",
+)  # fmt: skip
 _STYLES = {
     Level.PROVEN: "bold green",
     Level.RECOMPUTED: "green",
@@ -176,10 +180,12 @@ def _classified_errors(*, as_json: bool) -> Iterator[None]:
         _print_error("refused", str(error), ExitCode.REFUSED_INPUT, as_json=as_json)
         raise SystemExit(ExitCode.REFUSED_INPUT) from error
     except ModuleNotFoundError as error:
-        if error.name not in _PROVER_MODULES:
+        package = (error.name or "").partition(".")[0]
+        if package not in (*_PROVER_MODULES, *_SERVICE_MODULES):
             _print_fault(error, as_json=as_json)
             raise SystemExit(ExitCode.INTERNAL) from error
-        text = f"{error.name} is not installed: `pip install 'sealedbook[prover]'` for what an issuer does"
+        extra, who = ("prover", "an issuer") if package in _PROVER_MODULES else ("api", "a service")
+        text = f"{package} is not installed: `pip install 'sealedbook[{extra}]'` for what {who} does"
         _print_error("cannot run here", text, ExitCode.ENVIRONMENT, as_json=as_json)
         raise SystemExit(ExitCode.ENVIRONMENT) from error
     except OSError as error:

@@ -108,6 +108,7 @@ class Check(Enum):
     LOG_FRESHNESS = ("L9-freshness", "the log is not older than you allow")
     LOG_ONE_BOOK = ("L10-one-book", "no issuer has two books for one time, unless it took one back")
     LOG_ISSUER_KEYS = ("L11-issuer-keys", "no attestation is by a key that its issuer had given up before")
+    LOG_NOT_REVOKED = ("L12-not-revoked", "the issuer did not take the attestation back")
 
 
 class VerificationError(SealedbookError):
