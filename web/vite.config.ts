@@ -30,7 +30,12 @@ function inlined(html: string, bundle: OutputBundle): string {
       const tag = new RegExp(`<script[^>]*src="[^"]*${path}"[^>]*></script>`);
       html = replaceOnce(html, tag, `<script type="module">${script(file)}</script>`, name);
     } else if (name.endsWith('.css')) {
-      html = replaceOnce(html, new RegExp(`<link[^>]*href="[^"]*${path}"[^>]*>`), `<style>${text(file)}</style>`, name);
+      html = replaceOnce(
+        html,
+        new RegExp(`<link[^>]*href="[^"]*${path}"[^>]*>`),
+        `<style>${text(file)}</style>`,
+        name,
+      );
     } else {
       continue;
     }

@@ -7,6 +7,8 @@ export class VerificationError extends Error {
   constructor(
     readonly check: string,
     message: string,
+    /** What the user can give for the check to be decided. */
+    readonly needs?: 'statement',
   ) {
     super(message);
   }

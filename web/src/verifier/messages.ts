@@ -1,12 +1,25 @@
 /** What page and worker say to each other. */
 
-import type { BatchInput, BundleInput, CertificateExpectations, Report, SolvencyInput, Step, Trust } from './types.ts';
+import type {
+  BatchInput,
+  BundleInput,
+  CertificateExpectations,
+  Report,
+  SolvencyInput,
+  Step,
+  Trust,
+} from './types.ts';
 
 /** One call of a check; `check` names the function. */
 export type Call =
   | { check: 'readAttestation'; attestation: Uint8Array; signature: Uint8Array; issuerKey?: string }
   | { check: 'checkOpening'; opening: Uint8Array; typedAccountId: string; trust: Trust }
-  | { check: 'verifyCertificate'; certificate: Uint8Array; trust: Trust; expectations: CertificateExpectations }
+  | {
+      check: 'verifyCertificate';
+      certificate: Uint8Array;
+      trust: Trust;
+      expectations: CertificateExpectations;
+    }
   | { check: 'verifyBatchProof'; input: BatchInput }
   | { check: 'verifySolvency'; input: SolvencyInput }
   | { check: 'verifyBundle'; input: BundleInput };

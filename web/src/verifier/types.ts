@@ -31,7 +31,13 @@ export interface Finding {
 
 export type Verdict =
   | { readonly ok: true; readonly words: string }
-  | { readonly ok: false; readonly check: string; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly check: string;
+      readonly message: string;
+      /** Not refused, but not to be decided without this: the compiled statement of a model that is not compiled here. */
+      readonly needs?: 'statement';
+    };
 
 export interface BaseReport {
   readonly verdict: Verdict;
@@ -229,12 +235,7 @@ export interface AccountsClaimReport extends BaseReport {
 }
 
 export type Report =
-  | AttestationReport
-  | OpeningReport
-  | CertificateReport
-  | BatchReport
-  | SolvencyReport
-  | BundleReport;
+  AttestationReport | OpeningReport | CertificateReport | BatchReport | SolvencyReport | BundleReport;
 
 /** What the user trusts already. */
 export type Trust =

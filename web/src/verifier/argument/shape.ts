@@ -63,7 +63,8 @@ export function shapeOf(statement: Statement, accounts: number, choice: Choice):
   const sentRows = rowsSent(accounts, bits, bitVariables, rowVariables);
   const responses = Math.ceil(length / 2 ** foldingRounds);
   const proofBytes =
-    POINT_BYTES * (sentRows.length + 2 + 2 * foldingRounds) + SCALAR_BYTES * (2 * variables + 2 + 2 + responses);
+    POINT_BYTES * (sentRows.length + 2 + 2 * foldingRounds) +
+    SCALAR_BYTES * (2 * variables + 2 + 2 + responses);
   return {
     accounts,
     bits,

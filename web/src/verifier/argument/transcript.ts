@@ -35,7 +35,11 @@ export class Transcript {
     this.absorbed = shake128.create().update(id).update(BLOCK_FILL);
   }
 
+  /** Nothing is no message: absorbing it leaves the stream where it is. */
   absorb(bytes: Uint8Array): void {
+    if (bytes.length === 0) {
+      return;
+    }
     this.absorbed.update(bytes);
     this.reader = undefined;
   }

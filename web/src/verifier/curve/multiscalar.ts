@@ -23,7 +23,8 @@ export function multiScalar(terms: readonly Term[], onProgress?: (fraction: numb
   }
   const bits = used.reduce((most, { scalar }) => Math.max(most, bitLength(scalar)), 0);
   const width = windowWidth(used.length);
-  const windows = Math.floor(bits / width) + 1;
+  // One bit more than the scalars have: the top digit must not reach 2^(w-1) when a carry comes in.
+  const windows = Math.floor((bits + 1) / width) + 1;
   const digits = used.map(({ scalar }) => signedDigits(scalar, width, windows));
   let sum = IDENTITY;
   for (let k = windows - 1; k >= 0; k -= 1) {

@@ -19,6 +19,8 @@ export type Point = InstanceType<typeof NoblePoint>;
 
 export const POINT_BYTES = 48;
 export const IDENTITY: Point = NoblePoint.ZERO;
+/** The generator of G1 that BLS12-381 comes with; element 0 of sigma proofs. */
+export const GENERATOR: Point = NoblePoint.BASE;
 /** Characteristic of the base field. */
 export const FIELD_CHARACTERISTIC = Fp.ORDER;
 
