@@ -14,7 +14,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
@@ -62,6 +62,7 @@ from sealedbook.report.text import is_digest, percent_down, shell_word, shortene
 from sealedbook.report.words import GLOSSARY
 from verifier.checks import Check, VerificationError
 from verifier.findings import Finding, Level
+from verifier.market_checks import MarketPolicy
 
 AT: Final = datetime(2026, 2, 1, 12, 30, tzinfo=UTC)
 STAMP: Final = "2026-02-01T12:30:00Z"
@@ -875,6 +876,27 @@ def test_every_pin_is_insisted_on(
     done = run(proven.bundle, "--out", tmp_path / "report.html", option, given)
     assert done.code == 1
     assert f"check {check} failed" in done.said
+
+
+def test_conditions_on_markets_are_set_and_repeated(proven: Sealed, tmp_path: Path) -> None:
+    """Here no claim values positions with a market, so that conditions cannot be met (check M1)."""
+    out, key = tmp_path / "report.html", tmp_path / "desk.pub"
+    public = proven.issuer.public_key.hex()
+    key.write_text(public + "\n")
+    options = ["--source-key", f"desk={key}", "--sources-required", "1", "--max-market-age", "60"]
+    done = run(proven.bundle, "--out", out, *options)
+    assert done.code == 1
+    assert "check M1-market failed" in done.said
+    text = text_of(out.read_text(encoding="utf-8"))
+    said = f"--source-key desk={public} --sources-required 1 --max-market-age 60"
+    assert f"Conditions on markets {said}" in text
+    assert f"{said} \\ --backend" in text
+    examination = examine(
+        proven.bundle, Pins(market_policy=MarketPolicy(max_age=timedelta(0))), proven.backend
+    )
+    assert status_of(examination, Check.MARKET_DOCUMENT) is Status.FAILED
+    assert status_of(examination, Check.BUNDLE_ROOT_SUM) is Status.PASSED
+    assert status_of(examination, Check.CLAIM_PROOFS) is Status.NOT_REACHED
 
 
 def test_only_a_report_is_replaced(proven: Sealed, tmp_path: Path) -> None:

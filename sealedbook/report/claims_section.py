@@ -24,7 +24,7 @@ from sealedbook.report.text import shortened
 from verifier.claims import VerifiedClaim
 from verifier.findings import Level
 
-_SHOWN_FACTS: Final = 16
+_SHOWN_FACTS: Final = 8
 _SHOWN_ROWS: Final = 6
 _SHOWN_PRICES: Final = 40
 _ROW_LENGTH: Final = 480

@@ -96,11 +96,13 @@ def report_contents(examination: Examination, made_at: datetime, *, with_duratio
     findings = _finding_groups(accepted)
     statuses = count_statuses(groups)
     claims = claim_sections(accepted) if accepted else ()
-    issuer = examination.attestation.book.issuer if examination.attestation else "unknown issuer"
+    issuer = examination.attestation.book.issuer if examination.attestation else "no issuer"
     sizes = _sizes(examination)
     return ReportContents(
         verdict=_verdict(examination, statuses),
-        title=f"{issuer}: verification of a sealed book",
+        title=f"{issuer}: verification of a sealed book"
+        if accepted
+        else f"Verification of a bundle that names {issuer}",
         made_at=moment,
         duration=f"{examination.seconds:,.2f} s" if with_duration else None,
         bundle=str(examination.bundle),
@@ -116,7 +118,7 @@ def report_contents(examination: Examination, made_at: datetime, *, with_duratio
         claims=claims,
         solvency=solvency_sections(accepted) if accepted else (),
         not_shown=tuple(not_shown(accepted)) if accepted else (),
-        advice=unpinned(examination),
+        advice=unpinned(examination) if accepted else (),
         files=examination.files[:_SHOWN_FILES],
         more_files=max(0, len(examination.files) - _SHOWN_FILES),
         files_bytes=sizes,
