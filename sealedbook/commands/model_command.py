@@ -11,6 +11,7 @@ import typer
 from primitives.assets import AssetList, AssetListError, parse_assets_json
 from primitives.attestation import ATTESTATION_NAME, Attestation
 from primitives.strict_json import MAX_JSON_BYTES, Json, JsonError
+from sealedbook.market_options import read_market_file
 from sealedbook.options import JsonOption, OptionError, read_small_file
 from sealedbook.output import console, print_json, reported_errors, shown
 
@@ -55,7 +56,7 @@ def explain(
         place = market if market is not None else _own_market(bundle, book)
         report = report_model(
             read_small_file(model, "MODEL", MAX_JSON_BYTES),
-            None if place is None else read_small_file(place, "--market", MAX_JSON_BYTES),
+            None if place is None else read_market_file(place, "--market"),
             of_book,
         )
         if as_json:

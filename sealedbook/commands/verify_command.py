@@ -11,6 +11,17 @@ import typer
 
 from primitives.backends import get_backend
 from primitives.strict_json import MAX_JSON_BYTES
+from sealedbook.market_options import (
+    MaxAgeOption,
+    MaxDeviationOption,
+    OtherOption,
+    PreviousOption,
+    SourceKeyOption,
+    SourcesRequiredOption,
+    ToleranceOption,
+    read_exact_market,
+    read_policy,
+)
 from sealedbook.options import (
     BackendOption,
     IssuerKeyOption,
@@ -45,6 +56,13 @@ def verify(
             help="Refuse a bundle without this claim: accounts, solvency, or a claim's name; may be repeated.",
         ),
     ] = None,
+    source_key: SourceKeyOption = None,
+    sources_required: SourcesRequiredOption = None,
+    max_market_age: MaxAgeOption = None,
+    market_tolerance: ToleranceOption = 0,
+    previous_market: PreviousOption = None,
+    other_market: OtherOption = None,
+    max_deviation: MaxDeviationOption = None,
     backend: BackendOption = None,
     rows: RowsOption = False,
     as_json: JsonOption = False,
@@ -53,11 +71,20 @@ def verify(
     with reported_errors(as_json=as_json):
         key = read_issuer_key(issuer_key)
         models = [read_small_file(path, "--model", MAX_JSON_BYTES) for path in model or ()]
-        markets = [read_small_file(path, "--market", MAX_JSON_BYTES) for path in market or ()]
+        markets = [read_exact_market(path, "--market") for path in market or ()]
         first, *others = [ExpectedDocuments(*each) for each in zip_longest(models, markets)] or [
             ExpectedDocuments()
         ]
         expected = replace(first, others=tuple(others))
+        policy = read_policy(
+            source_keys=source_key,
+            required=sources_required,
+            max_age=max_market_age,
+            tolerance=market_tolerance,
+            previous=previous_market,
+            others=other_market,
+            max_deviation=max_deviation,
+        )
         with progress_bar() as bars:
             verified = verify_bundle(
                 existing_folder(bundle),
@@ -65,6 +92,7 @@ def verify(
                 issuer_key=key,
                 expected=expected,
                 required=require or (),
+                market_policy=policy,
                 progress=bars,
             )
         print_report(bundle_report(verified, rows=rows), as_json=as_json)
