@@ -34,8 +34,13 @@ export interface Outcome {
   readonly notes: readonly string[];
   /** What the attestation claims about the whole book, where one was read. */
   readonly claims?: readonly Claim[];
+  /** Whether the signing key was compared with one that the user gave. */
+  readonly keyExpected: boolean;
   readonly sample: boolean;
 }
+
+/** What `runTask` finds out. */
+export type Found = Omit<Outcome, 'sample' | 'keyExpected'>;
 
 /** A check cannot be started; the message says what is missing. */
 export class Missing extends Error {
@@ -50,7 +55,7 @@ interface Run {
 }
 
 /** Make the checks of `task`. Rejects with `Missing`, or with the verifier's reasons (cancelled, broken). */
-export async function runTask(task: Task, run: Run): Promise<Omit<Outcome, 'sample'>> {
+export async function runTask(task: Task, run: Run): Promise<Found> {
   switch (task) {
     case 'opening':
       return withClaims(run, {
@@ -74,7 +79,7 @@ export async function runTask(task: Task, run: Run): Promise<Omit<Outcome, 'samp
 }
 
 /** `outcome` with what else the attestation claims, if that is what it was compared with. */
-async function withClaims(run: Run, outcome: Omit<Outcome, 'sample'>): Promise<Omit<Outcome, 'sample'>> {
+async function withClaims(run: Run, outcome: Found): Promise<Found> {
   if (outcome.compared !== 'bundle' || outcome.reports.some((report) => !report.verdict.ok)) return outcome;
   const report = await checkAttestation(run);
   return report.kind === 'attestation' ? { ...outcome, claims: report.claims } : outcome;

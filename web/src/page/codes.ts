@@ -91,12 +91,18 @@ export async function watchCamera(
   stop.addEventListener('abort', end, { once: true });
   video.srcObject = stream;
   await video.play();
-  while (!stop.aborted) {
+  for (;;) {
     await nextFrame();
+    if (hasStopped(stop)) return;
     if (video.videoWidth === 0) continue;
     for (const text of await codesIn(video, video.videoWidth, video.videoHeight, FRAME_MILLISECONDS))
       onCode(text);
   }
+}
+
+/** Asked anew after every pause. */
+function hasStopped(stop: AbortSignal): boolean {
+  return stop.aborted;
 }
 
 function nextFrame(): Promise<void> {

@@ -1,33 +1,74 @@
 /** What was learned, line by line, each with how well it is founded. */
 
-import type { Claim, Finding, Level, Report } from '../verifier/types.ts';
+import type { BaseReport, Claim, Finding, Level, OpeningReport, SolvencyReport } from '../verifier/types.ts';
+import { formatCount } from './amounts.ts';
 import { h } from './dom.ts';
 import { levelMark, section, unfold } from './parts.ts';
+import { solvencySubjects } from './solvency_view.ts';
 import { claims, findings, levels } from './strings.ts';
 
-/** The verifier's findings. Of an opening, balances are left out here: they stand in a table of their own. */
-export function findingsView(reports: readonly Report[]): HTMLElement | null {
-  const lines = reports.flatMap((report) => {
-    const assets =
-      report.kind === 'opening' ? new Set(report.positions.map((position) => position.asset)) : new Set();
-    return report.findings.filter((finding) => !assets.has(finding.subject));
-  });
+/**
+ * The verifier's findings. What has a part of the page of its own is left out here: balances of an opening, amounts of
+ * reserves.
+ */
+export function findingsView(reports: readonly BaseReport[]): HTMLElement | null {
+  const lines = reports.flatMap((report) =>
+    report.findings.filter((finding) => !isShownElsewhere(finding, report)),
+  );
   if (lines.length === 0) return null;
   return section(
     'findings',
     findings.heading,
     h('p', { class: 'lead' }, findings.lead),
-    h('ul', { class: 'findings' }, ...lines.map(line)),
+    h('ul', { class: 'findings' }, ...groups(lines).map(group)),
     legend(new Set(lines.map((finding) => finding.level))),
   );
 }
 
-function line(finding: Finding): HTMLElement {
+function isShownElsewhere(finding: Finding, report: BaseReport & { kind?: string }): boolean {
+  const { subject } = finding;
+  if (isOpening(report)) return report.positions.some(({ asset }) => asset === subject);
+  if (!isSolvency(report)) return false;
+  return report.assets.some(({ asset }) => solvencySubjects(asset).includes(subject));
+}
+
+function isOpening(report: BaseReport & { kind?: string }): report is OpeningReport {
+  return report.kind === 'opening';
+}
+
+function isSolvency(report: BaseReport & { kind?: string }): report is SolvencyReport {
+  return report.kind === 'solvency';
+}
+
+/** Findings of one subject and level that stand together, such as the rows of a statement. */
+export function groups(lines: readonly Finding[]): readonly (readonly Finding[])[] {
+  const grouped: Finding[][] = [];
+  for (const line of lines) {
+    const last = grouped.at(-1);
+    const first = last?.[0];
+    if (last !== undefined && first?.subject === line.subject && first.level === line.level) last.push(line);
+    else grouped.push([line]);
+  }
+  return grouped;
+}
+
+const SHOWN = 3;
+
+function group(lines: readonly Finding[]): HTMLElement {
+  const [first] = lines;
+  const texts = lines.slice(0, SHOWN).map((line) => text(line.text));
+  const rest = lines.slice(SHOWN).map((line) => text(line.text));
   return h(
     'li',
     {},
-    levelMark(finding.level),
-    h('div', {}, h('p', { class: 'subject breakable' }, finding.subject), text(finding.text)),
+    first && levelMark(first.level),
+    h(
+      'div',
+      {},
+      h('p', { class: 'subject breakable' }, first?.subject),
+      ...texts,
+      rest.length > 0 && unfold(findings.more(formatCount(rest.length)), ...rest),
+    ),
   );
 }
 

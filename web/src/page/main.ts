@@ -123,10 +123,15 @@ class CheckPage {
     const total =
       incoming.reduce((sum, file) => sum + file.size, 0) +
       this.added.reduce((sum, file) => sum + file.data.length, 0);
-    if (incoming.length + this.added.length > MAX_FILES) return this.say([problems.tooMany(MAX_FILES)]);
+    if (incoming.length + this.added.length > MAX_FILES) {
+      this.say([problems.tooMany(MAX_FILES)]);
+      return;
+    }
     // One file that is too large by itself has a message of its own.
-    if (incoming.length > 1 && total > MAX_TOTAL_BYTES)
-      return this.say([problems.tooLargeTotal(formatBytes(MAX_TOTAL_BYTES))]);
+    if (incoming.length > 1 && total > MAX_TOTAL_BYTES) {
+      this.say([problems.tooLargeTotal(formatBytes(MAX_TOTAL_BYTES))]);
+      return;
+    }
     const { files, messages } = await classifyAll(incoming, this.added);
     const paths = new Set(files.map((file) => file.path));
     this.setFiles([...this.added.filter((file) => !paths.has(file.path)), ...files]);
@@ -171,7 +176,8 @@ class CheckPage {
       const found = await runTask(task, { files, expected, verifier: this.verifier, hooks });
       if (running.signal.aborted) return;
       performance.measure('check', 'check-start');
-      this.showOutcome({ ...found, sample: this.isSample }, expected);
+      const keyExpected = expected.issuerKey !== undefined;
+      this.showOutcome({ ...found, keyExpected, sample: this.isSample }, expected);
     } catch (error) {
       if (!running.signal.aborted) this.showFailure(error);
     } finally {

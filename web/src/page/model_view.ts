@@ -50,18 +50,29 @@ function source(text: string): HTMLElement {
   return h('pre', { class: 'source', tabindex: '0' }, shown);
 }
 
-/** What a model document says, for the simple kinds. The rows are what counts. */
+/** What a model document says, or that it has to be read. The rows are what counts. */
 export function inWords(document: string): string {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(document);
-  } catch {
-    return model.otherKind('?');
-  }
-  const fields = isRecord(parsed) ? parsed : {};
-  const kind = typeof fields['kind'] === 'string' ? fields['kind'] : '?';
+  return knownWords(document) ?? model.otherKind(kindOf(fieldsOf(document)));
+}
+
+/** What a model document of a simple kind says; undefined for others. */
+export function knownWords(document: string): string | undefined {
+  const fields = fieldsOf(document);
   const texts = Object.fromEntries(
     Object.entries(fields).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
   );
-  return model.kinds[kind]?.(texts) ?? model.otherKind(kind);
+  return model.kinds[kindOf(fields)]?.(texts);
+}
+
+function kindOf(fields: Readonly<Record<string, unknown>>): string {
+  return typeof fields['kind'] === 'string' ? fields['kind'] : '?';
+}
+
+function fieldsOf(document: string): Readonly<Record<string, unknown>> {
+  try {
+    const parsed: unknown = JSON.parse(document);
+    return isRecord(parsed) ? parsed : {};
+  } catch {
+    return {};
+  }
 }

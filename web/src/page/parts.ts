@@ -26,9 +26,9 @@ export function shortDigest(digest: string): string {
   return digest.length <= 12 ? digest : `${digest.slice(0, 4)}\u2026${digest.slice(-4)}`;
 }
 
-/** "2026-06-30T00:00:00Z" as "2026-06-30 00:00:00 UTC". */
+/** "2026-06-30T08:15:00Z" as "2026-06-30 08:15 UTC"; seconds only where there are any. */
 export function plainTime(time: string): string {
-  return time.replace('T', ' ').replace(/Z$/, ' UTC');
+  return time.replace('T', ' ').replace(/(?::00)?Z$/, '\u00a0UTC');
 }
 
 /** A digest in groups of eight, which people can compare; copying gives it without the gaps. */

@@ -25,7 +25,12 @@ function rowHeight(height: number): number {
 
 /** The drawing, the details of the level chosen, and the same as a list. */
 export function pathDrawing(model: PathModel): HTMLElement {
-  const details = h('div', { class: 'path-details', 'aria-live': 'polite' });
+  const details = h('div', {
+    class: 'path-details',
+    role: 'region',
+    tabindex: '0',
+    'aria-label': tree.details,
+  });
   const row = rowHeight(model.height);
   const groups = model.levels.map((level) => levelGroup(model, level, row));
   const choose = (chosen: number, focus: boolean): void => {
@@ -127,9 +132,8 @@ function levelGroup(model: PathModel, level: Level, row: number): SVGGElement {
       'text',
       {
         class: 'path-number',
-        x: level.side === 'left' ? WIDTH - 12 : 12,
+        x: 12,
         y: y + 4,
-        'text-anchor': level.side === 'left' ? 'end' : 'start',
       },
       String(level.level),
     ),

@@ -12,8 +12,12 @@ export function positionsView(report: OpeningReport): HTMLElement {
     'positions',
     positions.heading,
     h('p', { class: 'lead' }, positions.lead),
-    bookLines(report),
-    report.positions.length === 0 ? h('p', {}, positions.none) : table(report.positions),
+    h(
+      'div',
+      { class: 'statement' },
+      bookLines(report),
+      report.positions.length === 0 ? h('p', {}, positions.none) : table(report.positions),
+    ),
   );
 }
 

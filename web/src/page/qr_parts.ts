@@ -96,7 +96,7 @@ export function toBase45(data: Uint8Array): string {
 export function fromBase45(text: string): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];
   for (let i = 0; i < text.length; i += 3) {
-    const digits = [...text.slice(i, i + 3)].map((character) => ALPHABET.indexOf(character));
+    const digits = Array.from(text.slice(i, i + 3), (character) => ALPHABET.indexOf(character));
     const value = digits.reduceRight((sum, digit) => sum * 45 + digit, 0);
     const size = digits.length - 1;
     if (size < 1 || digits.includes(-1) || value >= 256 ** size) throw new RangeError('not Base45');

@@ -1,6 +1,7 @@
 /** The whole result, put together from its parts. */
 
 import type {
+  BaseReport,
   BookSummary,
   BundleReport,
   CertificateReport,
@@ -50,7 +51,7 @@ export function resultView(shown: Shown): readonly HTMLElement[] {
 function ownParts(report: Report, shown: Shown): Child[] {
   switch (report.kind) {
     case 'opening':
-      return [openingParts(report)];
+      return openingParts(report);
     case 'certificate':
       return certificateParts(report);
     case 'bundle':
@@ -63,9 +64,9 @@ function ownParts(report: Report, shown: Shown): Child[] {
   }
 }
 
-/** Balances and path side by side, where there is room. Balances of a rejected opening are not shown as if they counted. */
-function openingParts(report: OpeningReport): HTMLElement {
-  return h('div', { class: 'columns' }, report.verdict.ok && positionsView(report), pathSection(report));
+/** Balances of a rejected opening are not shown as if they counted. */
+function openingParts(report: OpeningReport): Child[] {
+  return [report.verdict.ok && positionsView(report), pathSection(report)];
 }
 
 function pathSection(report: OpeningReport | CertificateReport): HTMLElement | null {
@@ -108,9 +109,9 @@ function proofParts(report: Report | BundleReport['claims'][number], files: Arra
   return [modelView(name, `${model.headingBundle}: ${name}`, statement, documents)];
 }
 
-/** A report and those inside it that have findings of their own. */
-function withInner(report: Report): Report[] {
-  return report.kind === 'bundle' && report.findings.length === 0 ? [report, report.attestation] : [report];
+/** A report and those inside it. */
+function withInner(report: Report): readonly BaseReport[] {
+  return report.kind === 'bundle' ? [report, ...report.claims] : [report];
 }
 
 function otherClaims(shown: Shown): HTMLElement | null {

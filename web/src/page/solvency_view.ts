@@ -22,22 +22,29 @@ export function solvencyView(report: SolvencyReport): HTMLElement | null {
     `solvency-${report.claim?.name ?? 'claim'}`,
     solvency.heading,
     h('p', { class: report.verdict.ok ? 'lead' : 'bad' }, words),
-    report.verdict.ok && coverLines(report),
     ...first,
     more,
     h('p', { class: 'quiet' }, levelMark('claimed'), ` ${solvency.reserves}: ${solvency.stated}.`),
   );
 }
 
+/** Subjects of the findings about `asset` that are shown beside its bars. */
+export function solvencySubjects(asset: string): readonly string[] {
+  return [coverSubject(asset), `Amount of ${asset} in reserve`, `Total of ${asset}`];
+}
+
+function coverSubject(asset: string): string {
+  return `Reserves of ${asset}`;
+}
+
 /** What the verifier says of the cover, and how well it is founded: it may be less than proven although the proof holds. */
-function coverLines(report: SolvencyReport): HTMLElement {
-  const cover = report.findings.filter((finding) => finding.subject.startsWith('Stated reserves'));
+function coverLine(asset: string, report: SolvencyReport): HTMLElement {
+  const found = report.findings.find((finding) => finding.subject === coverSubject(asset));
   return h(
-    'ul',
-    { class: 'findings' },
-    ...cover.map((finding) =>
-      h('li', {}, levelMark(finding.level), h('p', { class: 'breakable' }, finding.text)),
-    ),
+    'div',
+    { class: 'cover' },
+    levelMark(found?.level ?? 'not-proven'),
+    h('p', { class: 'breakable' }, found?.text ?? solvency.unknownCover),
   );
 }
 
@@ -54,6 +61,7 @@ function assetBars(asset: SolvencyAsset, report: SolvencyReport): HTMLElement {
     total === undefined || asset.total === undefined
       ? hiddenBar(report)
       : bar(solvency.total, `${groupDecimal(asset.total)} ${asset.asset}`, barShare(total, scale), 'total'),
+    report.verdict.ok && coverLine(asset.asset, report),
   );
 }
 

@@ -131,14 +131,19 @@ export const verdict = {
   accepted: 'Accepted',
   rejected: 'Rejected',
   incomplete: 'Fits together, not compared',
-  openingAccepted: (issuer: string, when: string): string =>
-    `Your account, with exactly these balances, is in the book that ${issuer} sealed for ${when}.`,
+  openingAccepted: (book: string): string => `Your account, with exactly these balances, is in ${book}.`,
+  sealedBy: (issuer: string, when: string): string => `the book that ${issuer} sealed for ${when}`,
+  signedInTheNameOf: (issuer: string, when: string): string =>
+    `a book signed in the name of ${issuer} for ${when} (you gave no key to compare with)`,
   openingByRoot: 'Your account, with exactly these balances, is under the root hash that you gave.',
   openingOwnRoot:
     'The opening fits together, but nothing here shows that its book is the published one: compare the book digest below.',
   certificateOwnRoot:
     'The certificate fits together, but nothing here shows that its book is the published one: compare the book digest below.',
-  rejectedBecause: (meaning: string): string => meaning,
+  certificateAccepted: (statement: string, leaf: string, book: string): string =>
+    `${statement}: proven for leaf ${leaf} of ${book}.`,
+  certificateByRoot: (statement: string, leaf: string): string =>
+    `${statement}: proven for leaf ${leaf} under the root hash that you gave.`,
   failedCheck: 'Failed check',
   found: 'What was found',
   whatNow: 'What to do now',
@@ -168,7 +173,7 @@ export const tree = {
   leaf: 'Your leaf',
   leafCertificate: 'Leaf',
   level: (level: number): string => `Level ${level}`,
-  neighbour: 'neighbour',
+  details: 'What was computed at this level',
   summary: (height: number, leaf: string, count: string, reached: boolean): string =>
     `A drawing of ${height} levels, from leaf ${leaf} of ${count} up to the root. ` +
     (reached ? 'Every level fits, and the last one is the root.' : 'The path does not lead to the root.'),
@@ -223,6 +228,7 @@ export const findings = {
   heading: 'What is shown, and how well',
   lead: 'Nothing is rounded up. What is only claimed is called claimed.',
   legend: 'What the words mean',
+  more: (count: string): string => `and ${count} more`,
 } as const;
 
 export const claims = {
@@ -247,27 +253,23 @@ export const solvency = {
   headingUnchecked: 'Reserves as stated',
   reserves: 'Reserves',
   total: 'Owed to accounts',
-  reservesAtLeast: (ratio: string): string => `reserves are at least ${ratio}`,
+  reservesAtLeast: (ratio: string): string => `reserves stated are at least ${ratio}`,
+  unknownCover: 'Nothing was found about what the total rests on.',
   stated: 'stated by the exchange; no chain was read',
   hiddenTotal: 'total hidden',
   hiddenWords:
     'The totals are hidden. The proof shows only that the reserves stated are at least that much; how much is left over stays hidden.',
   publicWords:
     'The totals are public. Bars of one asset have one scale; assets cannot be compared with each other.',
-  notChecked: 'The claim was not checked here.',
   failed: 'The claim failed: these figures show nothing.',
-  caption: (asset: string): string => `${asset}: reserves and total`,
-  barPublic: (asset: string, reserves: string, total: string): string =>
-    `${asset}: reserves ${reserves}, owed ${total}.`,
-  barHidden: (asset: string, reserves: string): string =>
-    `${asset}: reserves ${reserves}, at least the hidden total.`,
   moreAssets: (count: number): string => `Show ${count} more`,
 } as const;
 
 export const model = {
   heading: 'The statement, in words and as it was checked',
   headingBundle: 'The model, as it was checked',
-  rows: (rows: string, bits: string): string => `${rows} rows, ${bits} bits for each account.`,
+  rows: (rows: string, bits: string): string =>
+    rows === '1' ? `1 row, ${bits} bits for each account.` : `${rows} rows, ${bits} bits for each account.`,
   rowsHeading: 'Rows, in base units',
   more: (count: string): string => `and ${count} more`,
   document: 'The document',
@@ -279,7 +281,7 @@ export const model = {
     'net-value': (): string =>
       'No account is worth less than nothing at the public prices, debts counted as negative.',
     'net-value-at-least': (fields: Readonly<Record<string, string>>): string =>
-      `At the prices given, debts counted, the account is worth at least ${fields['value'] ?? '?'}.`,
+      `At the prices in the certificate, debts counted, the account is worth at least ${fields['value'] ?? '?'}.`,
     'non-negative': (): string => 'No balance is below zero.',
     bounded: (): string => 'Every balance is a whole number of base units within the range of amounts.',
     all: (): string => 'All statements in the document hold together.',

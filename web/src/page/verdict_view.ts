@@ -2,8 +2,10 @@
 
 import type { Report } from '../verifier/types.ts';
 import { type Outcome, decisive } from './check.ts';
+import { formatCount } from './amounts.ts';
 import { h } from './dom.ts';
 import { type Icon, icon } from './icons.ts';
+import { knownWords } from './model_view.ts';
 import { plainTime } from './parts.ts';
 import { checkWords, intake, unknownCheck, verdict } from './strings.ts';
 
@@ -22,11 +24,26 @@ export function verdictWords(outcome: Outcome, report: Report): VerdictWords {
     const sentence = report.kind === 'opening' ? verdict.openingOwnRoot : verdict.certificateOwnRoot;
     return { tone: 'incomplete', sentence };
   }
-  if (report.kind !== 'opening' || report.book === undefined)
-    return { tone: 'accepted', sentence: allWords(outcome) };
-  if (outcome.compared === 'root') return { tone: 'accepted', sentence: verdict.openingByRoot };
-  const sentence = verdict.openingAccepted(report.book.issuer.name, plainTime(report.book.asOf));
-  return { tone: 'accepted', sentence };
+  return { tone: 'accepted', sentence: acceptedWords(outcome, report) };
+}
+
+function acceptedWords(outcome: Outcome, report: Report): string {
+  if ((report.kind !== 'opening' && report.kind !== 'certificate') || report.book === undefined) {
+    return allWords(outcome);
+  }
+  const { issuer, asOf } = report.book;
+  // A key that came with the files says nothing about who signed.
+  const isNamed = outcome.compared === 'book-digest' || outcome.keyExpected;
+  const book = (isNamed ? verdict.sealedBy : verdict.signedInTheNameOf)(issuer.name, plainTime(asOf));
+  if (report.kind === 'opening') {
+    return outcome.compared === 'root' ? verdict.openingByRoot : verdict.openingAccepted(book);
+  }
+  const statement = report.model === undefined ? undefined : knownWords(report.model)?.replace(/\.$/, '');
+  if (statement === undefined || report.leaf === undefined) return allWords(outcome);
+  const leaf = formatCount(report.leaf.index);
+  return outcome.compared === 'root'
+    ? verdict.certificateByRoot(statement, leaf)
+    : verdict.certificateAccepted(statement, leaf, book);
 }
 
 /** The verifier's own sentences, one for each report. */
