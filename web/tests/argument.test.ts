@@ -78,7 +78,11 @@ describe('challenges', () => {
   const good = { tau: [2n, 3n], alpha: 4n, r: [0n, 5n], omega: 6n, e1: 0n, c: 0n, e: 0n, x: [0n] };
 
   test('of any other value are accepted', () => {
-    expect(refusalOf(() => checkChallenges(good))).toBeUndefined();
+    expect(
+      refusalOf(() => {
+        checkChallenges(good);
+      }),
+    ).toBeUndefined();
   });
 
   test.each([
@@ -88,6 +92,10 @@ describe('challenges', () => {
     { ...good, r: [2n, 1n] },
     { ...good, omega: 0n },
   ])('degenerate ones are refused', (challenges) => {
-    expect(refusalOf(() => checkChallenges(challenges))?.check).toBe('challenge-degenerate');
+    expect(
+      refusalOf(() => {
+        checkChallenges(challenges);
+      })?.check,
+    ).toBe('challenge-degenerate');
   });
 });

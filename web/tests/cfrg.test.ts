@@ -106,7 +106,11 @@ describe('draft-irtf-cfrg-sigma-protocols, batchable', () => {
       [tag, narg.subarray(1), 'length'],
     ];
     for (const [useTag, proof, check] of cases) {
-      expect(refusalOf(() => verifyRelation(relation, useTag, proof))?.check).toBe(check);
+      expect(
+        refusalOf(() => {
+          verifyRelation(relation, useTag, proof);
+        })?.check,
+      ).toBe(check);
     }
   });
 });

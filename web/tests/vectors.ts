@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 const DIRECTORY = new URL('../../tests/vectors/', import.meta.url);
 
 /** A file of vectors. Its form is what the page that describes it says; `T` names what a test reads of it. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export function vectors<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(name, DIRECTORY), 'utf8')) as T;
 }

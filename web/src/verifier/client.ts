@@ -26,7 +26,7 @@ class WorkerQueue {
     return new Promise((resolve, reject) => {
       const { signal } = hooks;
       if (signal?.aborted === true) {
-        reject(reasonOf(signal));
+        reject(asError(reasonOf(signal)));
         return;
       }
       const done = (): void => signal?.removeEventListener('abort', cancel);
@@ -39,7 +39,7 @@ class WorkerQueue {
         },
         reject: (reason) => {
           done();
-          reject(reason instanceof Error ? reason : new Error(String(reason)));
+          reject(asError(reason));
         },
       };
       const cancel = (): void => {
@@ -143,6 +143,10 @@ class WorkerQueue {
     this.worker?.terminate();
     this.worker = undefined;
   }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 function reasonOf(signal: AbortSignal | undefined): unknown {

@@ -22,7 +22,7 @@ export function isPrintable(text: string): boolean {
 
 /** One to `most` printable characters (code points), no white space at either end. */
 export function checkName(text: string, most: number, what: string): string {
-  const length = [...text].length;
+  const length = Array.from(text).length;
   if (length === 0) {
     throw new FormError(`${what}: is empty`);
   }

@@ -6,7 +6,6 @@ import { Field, type Fields } from '../json/fields.ts';
 import {
   boundedRow,
   isKeptInRange,
-  isKeptNonNegative,
   LARGEST_AMOUNT,
   nonNegativeRow,
   positionRow,
@@ -69,6 +68,10 @@ function prefixed<T>(what: string, body: () => T): T {
 
 class Compiler {
   private readonly rows: Row[] = [];
+  /** Assets with a row of kind `non-negative`: each has one, whoever asks for it. */
+  private readonly nonNegative = new Set<number>();
+  /** Assets that are to be bounded; the rows come last, without those that `non-negative` makes superfluous. */
+  private readonly bounded = new Set<number>();
   private readonly places: ReadonlyMap<string, number>;
 
   constructor(
@@ -80,6 +83,11 @@ class Compiler {
   }
 
   statement(): Statement {
+    this.assets.forEach((_, asset) => {
+      if (this.bounded.has(asset) && !this.nonNegative.has(asset)) {
+        this.rows.push(boundedRow(asset));
+      }
+    });
     if (this.scope === 'account') {
       this.addMissingBounds();
     } else {
@@ -112,12 +120,18 @@ class Compiler {
     const common = ['kind', ...more];
     switch (kind) {
       case 'non-negative':
-      case 'bounded': {
-        const fields = field.record(common, ['assets']);
-        const row = kind === 'bounded' ? boundedRow : nonNegativeRow;
-        this.rows.push(...this.assetsMeant(fields).map((asset) => row(asset)));
+        for (const asset of this.assetsMeant(field.record(common, ['assets']))) {
+          if (!this.nonNegative.has(asset)) {
+            this.nonNegative.add(asset);
+            this.rows.push(nonNegativeRow(asset));
+          }
+        }
         break;
-      }
+      case 'bounded':
+        for (const asset of this.assetsMeant(field.record(common, ['assets']))) {
+          this.bounded.add(asset);
+        }
+        break;
       case 'net-value':
         this.netValue(field.record(common, ['prices', 'assets', 'width', 'positions']), undefined);
         break;
@@ -161,9 +175,7 @@ class Compiler {
     this.rows.push({ width, constant: -V, positions: terms, auxiliaries: [] });
     if (positions === 'bounded') {
       for (const { index } of terms) {
-        if (!this.rows.some((row) => isBoundedRow(row, index) || isKeptNonNegative(row, index))) {
-          this.rows.push(boundedRow(index));
-        }
+        this.bounded.add(index);
       }
     } else if (this.scope === 'account') {
       throw new FormError("$.positions: 'summed' is for a book, not for one account");
@@ -180,7 +192,7 @@ class Compiler {
       // p_a = price 10^(scale - decimals)
       return { index, coefficient: inUnits(price, scale - asset.decimals, `price of '${asset.id}'`) };
     });
-    const used = terms.filter(({ coefficient }) => coefficient !== 0n).sort((a, b) => a.index - b.index);
+    const used = terms.filter(({ coefficient }) => coefficient !== 0n);
     if (used.length === 0) {
       throw new FormError('$: no price is above zero');
     }
@@ -200,7 +212,7 @@ class Compiler {
       if (new Set(places).size !== places.length) {
         throw field.error('an asset appears twice');
       }
-      return places;
+      return places.sort((a, b) => a - b);
     });
     return listed ?? this.assets.map((_, place) => place);
   }
@@ -245,8 +257,4 @@ class Compiler {
       }
     }
   }
-}
-
-function isBoundedRow(row: Row, asset: number): boolean {
-  return isKeptInRange(row, asset) && row.width === 64;
 }

@@ -20,9 +20,9 @@ export function positionRow(asset: number, constant: bigint, width: number): Row
   return { width, constant, positions: [{ index: asset, coefficient: 1n }], auxiliaries: [] };
 }
 
-/** The smallest width that holds 0 .. value. */
+/** The smallest width that holds 0 .. value; at least 1, since a row of width 0 is an equation. */
 export function widthOf(value: bigint): number {
-  return value === 0n ? 0 : value.toString(2).length;
+  return value.toString(2).length;
 }
 
 /** The only position of a row 0 <= +-q_a + b < 2^w, with the interval that the row keeps it in; undefined for other rows. */
