@@ -68,23 +68,24 @@ fn pippenger<A: Adder>(points: &[AffinePoint], limbs: &[[u64; 4]], bits: u32) ->
         let start = (piece * piece_length).min(points.len());
         let range = start..(start + piece_length).min(points.len());
         let first = group_index * group;
-        window_sums::<A>(&points[range.clone()], &limbs[range], windows, first..(first + group).min(count))
+        bucket_lists::<A>(&points[range.clone()], &limbs[range], windows, first..(first + group).min(count))
     });
-    // The lists follow each other piece by piece, each from the lowest window to the highest.
-    let sums = sums.concat();
+    // The lists follow each other piece by piece, each from the lowest window to the highest. All of them are
+    // summed in step: a batch then has an addition for each list, and not a few for each inversion.
+    let sums = weighted_sums::<A>(&sums.concat(), windows.max_digit() as usize + 1);
     (0..count).rev().fold(JacobianPoint::IDENTITY, |total, window| {
         let total = total.double_times(windows.width());
         sums.iter().skip(window).step_by(count).fold(total, |total, sum| total.add(sum))
     })
 }
 
-/// For each window `j` of a group `sum_i d_{i,j} P_i`.
-fn window_sums<A: Adder>(
+/// For each window `j` of a group the lists (`short_lists`) of `sum_i d_{i,j} P_i`.
+fn bucket_lists<A: Adder>(
     points: &[AffinePoint],
     limbs: &[[u64; 4]],
     windows: SignedWindows,
     group: Range<usize>,
-) -> Vec<JacobianPoint> {
+) -> Vec<AffinePoint> {
     let size = windows.max_digit() as usize + 1;
     let mut sums = SegmentedSums::<A>::default();
     let mut buckets = Vec::with_capacity(size * group.len());
@@ -105,7 +106,7 @@ fn window_sums<A: Adder>(
         }
     }
     sums.reduce(|sum| buckets.push(sum));
-    weighted_sums::<A>(&buckets, size)
+    short_lists::<A>(&buckets, size)
 }
 
 /// Positions of the points with a non-zero digit, ordered by its absolute value b (a counting sort), and
@@ -134,17 +135,21 @@ fn sort_by_bucket(limbs: &[[u64; 4]], windows: SignedWindows, window: u32) -> (V
     (positions, bounds)
 }
 
-/// `sum_b b S_b`, b from 0, for each list of `size` buckets.
-///
-/// With `b = h m + l`, m a power of two near the square root of the size, that is
-/// `m sum_h h R_h + sum_l l C_l` for the row sums `R_h = sum_l S_{hm+l}` and the column sums
-/// `C_l = sum_h S_{hm+l}`, which are batches of affine additions; two short weighted sums remain.
-fn weighted_sums<A: Adder>(buckets: &[AffinePoint], size: usize) -> Vec<JacobianPoint> {
+/// m, a power of two near the square root of `size`, as its exponent, and the length of the lists for it.
+fn short_length(size: usize) -> (u32, usize) {
     let shift = size.ilog2().div_ceil(2);
+    (shift, size.div_ceil(1 << shift).max(1 << shift))
+}
+
+/// Two short lists in place of each list of `size` buckets S_b, b from 0.
+///
+/// With `b = h m + l`, `sum_b b S_b = m sum_h h R_h + sum_l l C_l` for the row sums `R_h = sum_l S_{hm+l}` and
+/// the column sums `C_l = sum_h S_{hm+l}`, which are batches of affine additions. Both lists are padded to one
+/// length.
+fn short_lists<A: Adder>(buckets: &[AffinePoint], size: usize) -> Vec<AffinePoint> {
+    let (shift, length) = short_length(size);
     let columns = 1 << shift;
     let rows = size.div_ceil(columns);
-    // A list of row sums, then one of column sums, for each list of buckets; both padded to one length.
-    let length = rows.max(columns);
     let mut lists = Vec::with_capacity(2 * length * (buckets.len() / size));
     let mut sums = SegmentedSums::<A>::default();
     for list in buckets.chunks_exact(size) {
@@ -164,7 +169,13 @@ fn weighted_sums<A: Adder>(buckets: &[AffinePoint], size: usize) -> Vec<Jacobian
         }
     }
     sums.reduce(|sum| lists.push(sum));
-    let totals = running_sums::<A>(&lists, length);
+    lists
+}
+
+/// `sum_b b S_b` for each pair of lists that `short_lists` makes of `size` buckets.
+fn weighted_sums<A: Adder>(lists: &[AffinePoint], size: usize) -> Vec<JacobianPoint> {
+    let (shift, length) = short_length(size);
+    let totals = running_sums::<A>(lists, length);
     let combine =
         |pair: &[AffinePoint]| JacobianPoint::from(&pair[0]).double_times(shift).add_affine(&pair[1]);
     totals.chunks_exact(2).map(combine).collect()
