@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any, Final
 
 import httpx
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from sealing_support import Sealed, fastest_backend, seal
 from solvency_support import SOLVENT, prove, prove_accounts, reserves_document
 
@@ -30,6 +30,11 @@ TOKEN_PRIVATE, TOKEN_PUBLIC = create_token_key()
 LOG_SIGNER: Final = NoteSigner.generate(LOG_NAME, KeyType.ED25519)
 PUBLISHER: Final = {"Authorization": f"Bearer {SECRET}"}
 Document = dict[str, Any]
+
+with warnings.catch_warnings():
+    # Starlette prefers another name of the HTTP client's package; the client is the same.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
 
 
 def proven(folder: Path) -> Sealed:
