@@ -86,9 +86,11 @@ def _native_kernel(statement: Statement) -> RowKernel:
     from primitives.native_rows import RowKernel
 
     constants = WideIntegers.from_ints([[row.constant for row in statement.rows]])
+    zero = statement.auxiliary_values(PositionBatch.zeros(1))
     return RowKernel(
         by_columns([row.positions for row in statement.rows], len(statement.assets)),
         by_columns([row.auxiliaries for row in statement.rows], len(statement.auxiliaries)),
         (constants.high[0], constants.low[0]),
         statement.widths,
+        (zero.high[0], zero.low[0]),
     )

@@ -104,7 +104,12 @@ class RowKernel:
     """Rows of a statement, ready for batches of accounts; `primitives.native_rows` describes it."""
 
     def __new__(
-        cls, positions: _Matrix, auxiliaries: _Matrix, constants: _Limbs, widths: Sequence[int]
+        cls,
+        positions: _Matrix,
+        auxiliaries: _Matrix,
+        constants: _Limbs,
+        widths: Sequence[int],
+        zero_auxiliaries: _Limbs,
     ) -> RowKernel: ...
     def evaluate(
         self,

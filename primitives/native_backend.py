@@ -22,7 +22,7 @@ from primitives.parameters import GROUP_ORDER
 THREADS_VARIABLE: Final = "SEALEDBOOK_THREADS"
 """Environment variable: number of threads of the kernels (a positive integer; default: all cores)."""
 
-_ABI_VERSION: Final = 6
+_ABI_VERSION: Final = 7
 _MAX_DOMAIN_LENGTH: Final = 255
 _MAX_THREADS: Final = 1024
 

@@ -1,7 +1,7 @@
 """The native kernel that evaluates the rows of a statement for a batch and packs their bits.
 
 It computes what `circuits.assignment.assign_bits` defines, in 128-bit integers, with threads and without
-the interpreter lock; an account costs its non-zero positions only. Importing this module loads the native
+the interpreter lock; an account costs what its positions reach. Importing this module loads the native
 kernels and raises `primitives.errors.BackendUnavailableError` where `primitives.native_backend` does.
 """
 
@@ -41,6 +41,8 @@ class RowKernel:
 
     `positions` is A_q (m rows, one column per asset), `auxiliaries` A_x (one column per variable), `constants`
     the limbs (high, low) of b, and `widths` those of the rows, then of the variables, each at most 120.
+    `zero_auxiliaries` are the limbs of the zero account's variables: accounts with few other values than the
+    zero account's cost little.
     Raises `ValueError` where these do not fit together.
     """
 
@@ -50,8 +52,11 @@ class RowKernel:
         auxiliaries: SparseMatrix,
         constants: tuple[Int64Array, NDArray[np.uint64]],
         widths: Sequence[int],
+        zero_auxiliaries: tuple[Int64Array, NDArray[np.uint64]],
     ) -> None:
-        self._kernel = _kernels.RowKernel(_parts(positions), _parts(auxiliaries), constants, widths)
+        self._kernel = _kernels.RowKernel(
+            _parts(positions), _parts(auxiliaries), constants, widths, zero_auxiliaries
+        )
 
     def evaluate(
         self,

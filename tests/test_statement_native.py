@@ -203,10 +203,10 @@ def test_kernel_refuses_malformed_matrices(native: Backend) -> None:
     empty = SparseMatrix(np.zeros(1, np.int64), np.zeros(0, np.int32), none, none_low)
     outside = SparseMatrix(np.array([0, 1]), np.ones(1, np.int32), np.zeros(1, np.int64), one_low)
     with pytest.raises(ValueError, match="index is out of range"):
-        RowKernel(outside, empty, (np.zeros(1, np.int64), one_low), [1])
+        RowKernel(outside, empty, (np.zeros(1, np.int64), one_low), [1], (none, none_low))
     with pytest.raises(ValueError, match="one width"):
-        RowKernel(empty, empty, (none, none_low), [1])
-    kernel = RowKernel(empty, empty, (np.zeros(1, np.int64), one_low), [1])
+        RowKernel(empty, empty, (none, none_low), [1], (none, none_low))
+    kernel = RowKernel(empty, empty, (np.zeros(1, np.int64), one_low), [1], (none, none_low))
     table = (np.zeros((0, 0), np.int64), np.zeros((0, 0), np.uint64))
     with pytest.raises(ValueError, match="offsets do not rise"):
         kernel.evaluate(none, np.zeros(0, np.int32), none, table)

@@ -4,11 +4,15 @@
 //! row, computed modulo 2^128; `circuits.statement` guarantees that this is exact. The bits of the row
 //! values, then of the auxiliary values, least significant first, are one line of the packed table.
 //! Matrices are stored by columns, so that an account costs its non-zero positions only.
+//!
+//! An account that holds little of a wide statement has the values of the zero account in most rows. Its line is
+//! a copy of the zero account's, with the bits of those values exchanged that its positions, and its auxiliary
+//! values other than the zero account's, reach.
 
 use std::fmt;
 use std::ops::Range;
 
-use crate::parallel::map_ranges;
+use crate::parallel::fill_chunks;
 
 /// Largest width of a value in bits: it and 7 bits more fit a signed 128-bit integer.
 pub const MAX_WIDTH: u8 = 120;
@@ -17,6 +21,8 @@ pub const MAX_WIDTH: u8 = 120;
 pub const SATISFIED: i32 = -1;
 
 const ACCOUNT_CHUNK: usize = 1024;
+/// Bytes of lines that a task writes, at most about.
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// Why a matrix or a batch is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +157,19 @@ impl Matrix {
         self.narrow.starts.len() - 1
     }
 
+    /// Entries of a column.
+    fn column_length(&self, column: usize) -> usize {
+        let length = |starts: &[usize]| starts[column + 1] - starts[column];
+        length(&self.narrow.starts) + length(&self.wide.starts)
+    }
+
+    /// The rows of the entries of a column.
+    fn column_rows(&self, column: usize) -> impl Iterator<Item = u32> {
+        let narrow = &self.narrow.rows[self.narrow.starts[column]..self.narrow.starts[column + 1]];
+        let wide = &self.wide.rows[self.wide.starts[column]..self.wide.starts[column + 1]];
+        narrow.iter().chain(wide).copied()
+    }
+
     /// `sums += value * column`.
     pub(crate) fn add_column(&self, sums: &mut [i128], column: usize, value: i128) {
         if let Ok(narrow) = i64::try_from(value) {
@@ -187,22 +206,49 @@ pub struct RowKernel {
     constants: Vec<i128>,
     /// Widths of the rows, then of the auxiliary variables.
     widths: Vec<u8>,
+    /// The first bit of each of these values in the line of an account.
+    offsets: Vec<usize>,
     bytes: usize,
+    /// The zero account: values, rows first, and line; `None` where it fails.
+    zero_values: Vec<i128>,
+    zero_line: Option<Vec<u8>>,
+}
+
+/// An account whose values of at least 1 in `MAX_TOUCHED` are reached is evaluated as a whole.
+const MAX_TOUCHED: usize = 4;
+
+/// What one thread needs for one account after another.
+struct Scratch {
+    /// All values of an account that is evaluated as a whole.
+    values: Vec<i128>,
+    packer: BitPacker,
+    /// The values of the zero account, between accounts.
+    relative: Vec<i128>,
+    /// Values that an account reaches, and one flag for each value.
+    touched: Vec<u32>,
+    is_touched: Vec<bool>,
+    /// Auxiliary variables with another value than the zero account's.
+    changed: Vec<u32>,
 }
 
 impl RowKernel {
-    /// `widths` are those of the rows, one for each of `constants`, and then of the auxiliary variables.
+    /// `widths` are those of the rows, one for each of `constants`, and then of the auxiliary variables, of which
+    /// `zero_auxiliaries` are the values of the zero account. They decide what is fast, and no result.
     pub fn new(
         positions: &Columns,
         auxiliaries: &Columns,
         constants: Wide,
         widths: Vec<u8>,
+        zero_auxiliaries: Wide,
     ) -> Result<Self, RowsError> {
-        let constants = constants.to_vec()?;
-        let kernel = Self {
+        let (constants, zero_auxiliaries) = (constants.to_vec()?, zero_auxiliaries.to_vec()?);
+        let mut kernel = Self {
             positions: Matrix::new(positions, constants.len())?,
             auxiliaries: Matrix::new(auxiliaries, constants.len())?,
             bytes: widths.iter().map(|&width| usize::from(width)).sum::<usize>().div_ceil(8),
+            offsets: Vec::new(),
+            zero_values: Vec::new(),
+            zero_line: None,
             constants,
             widths,
         };
@@ -212,7 +258,38 @@ impl RowKernel {
         if kernel.widths.iter().any(|&width| width > MAX_WIDTH) {
             return Err(RowsError("a width is above 120 bits"));
         }
+        if zero_auxiliaries.len() != kernel.auxiliaries.column_count() {
+            return Err(RowsError("the zero account does not have one value for each auxiliary variable"));
+        }
+        let ends = kernel.widths.iter().scan(0, |end, &width| {
+            *end += usize::from(width);
+            Some(*end - usize::from(width))
+        });
+        kernel.offsets = ends.collect();
+        kernel.set_zero_account(&zero_auxiliaries);
         Ok(kernel)
+    }
+
+    fn set_zero_account(&mut self, auxiliaries: &[i128]) {
+        let mut values = [self.constants.as_slice(), auxiliaries].concat();
+        for (variable, &value) in auxiliaries.iter().enumerate() {
+            self.auxiliaries.add_column(&mut values, variable, value);
+        }
+        if self.first_failing(&values) == SATISFIED {
+            let mut packer = BitPacker::new(self.bytes);
+            self.pack(&values, &mut packer);
+            self.zero_line = Some(packer.bytes);
+        }
+        self.zero_values = values;
+    }
+
+    /// The line with these values, in place of what the packer holds.
+    fn pack(&self, values: &[i128], packer: &mut BitPacker) {
+        packer.bytes.clear();
+        for (&value, &width) in values.iter().zip(&self.widths) {
+            packer.push(value, width);
+        }
+        packer.align();
     }
 
     /// Bytes of an account in the packed table.
@@ -232,30 +309,136 @@ impl RowKernel {
         if batch.auxiliaries.high.len() != values || batch.auxiliaries.low.len() != values {
             return Err(RowsError("auxiliary values are not one for each account and variable"));
         }
-        let parts = map_ranges(batch.len(), ACCOUNT_CHUNK, |accounts| self.evaluate_range(batch, accounts));
-        let mut packed = Vec::with_capacity(batch.len() * self.bytes);
-        let mut checks = Vec::with_capacity(batch.len());
-        for (part_packed, part_checks) in parts {
-            packed.extend_from_slice(&part_packed);
-            checks.extend_from_slice(&part_checks);
-        }
+        let mut packed = vec![0; batch.len() * self.bytes];
+        let chunk = ACCOUNT_CHUNK.min(CHUNK_BYTES / self.bytes.max(1)).max(1);
+        let mut checks = vec![SATISFIED; batch.len()];
+        let mut rest = packed.as_mut_slice();
+        let with_line = |check| {
+            let (line, later) = std::mem::take(&mut rest).split_at_mut(self.bytes);
+            rest = later;
+            (line, check)
+        };
+        let mut lines: Vec<_> = checks.iter_mut().map(with_line).collect();
+        fill_chunks(&mut lines, chunk, |first, lines| {
+            let mut scratch = self.scratch();
+            for (account, (line, check)) in (first..).zip(lines) {
+                **check = self.evaluate_account(batch, account, line, &mut scratch);
+            }
+        });
         Ok((packed, checks))
     }
 
-    fn evaluate_range(&self, batch: &AccountBatch, accounts: Range<usize>) -> (Vec<u8>, Vec<i32>) {
-        let mut packer = BitPacker::new(accounts.len() * self.bytes);
-        let mut checks = Vec::with_capacity(accounts.len());
-        let mut values = vec![0; self.widths.len()];
-        for account in accounts {
-            self.fill_values(batch, account, &mut values);
-            let check = self.first_failing(&values);
-            checks.push(check);
-            for (&value, &width) in values.iter().zip(&self.widths) {
-                packer.push(if check == SATISFIED { value } else { 0 }, width);
-            }
-            packer.align();
+    fn scratch(&self) -> Scratch {
+        Scratch {
+            values: vec![0; self.widths.len()],
+            packer: BitPacker::new(self.bytes),
+            relative: self.zero_values.clone(),
+            touched: Vec::new(),
+            is_touched: vec![false; self.widths.len()],
+            changed: Vec::new(),
         }
-        (packer.bytes, checks)
+    }
+
+    /// Writes the line of one account, which is zero, and returns its check.
+    fn evaluate_account(
+        &self,
+        batch: &AccountBatch,
+        account: usize,
+        line: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> i32 {
+        if let Some(zero_line) = &self.zero_line
+            && self.find_changed(batch, account, &mut scratch.changed)
+        {
+            return self.evaluate_relative(batch, account, zero_line, line, scratch);
+        }
+        self.fill_values(batch, account, &mut scratch.values);
+        let check = self.first_failing(&scratch.values);
+        if check == SATISFIED {
+            self.pack(&scratch.values, &mut scratch.packer);
+            line.copy_from_slice(&scratch.packer.bytes);
+        }
+        check
+    }
+
+    /// Lists the auxiliary variables with another value than the zero account's; `false` if so many values
+    /// are reached that the account is to be evaluated as a whole.
+    fn find_changed(&self, batch: &AccountBatch, account: usize, changed: &mut Vec<u32>) -> bool {
+        let most = self.widths.len() / MAX_TOUCHED;
+        let columns = &batch.columns[batch.entries(account)];
+        let mut reached: usize = 0;
+        for &column in columns {
+            reached += self.positions.column_length(column as usize);
+        }
+        changed.clear();
+        if reached > most {
+            return false;
+        }
+        let zero = &self.zero_values[self.constants.len()..];
+        let first = account * zero.len();
+        for (variable, value) in zero.iter().enumerate() {
+            if batch.auxiliaries.get(first + variable) != *value {
+                changed.push(variable as u32);
+                reached += 1 + self.auxiliaries.column_length(variable);
+            }
+        }
+        reached <= most
+    }
+
+    /// `evaluate_account` from the zero account's values: those that are reached are computed anew.
+    fn evaluate_relative(
+        &self,
+        batch: &AccountBatch,
+        account: usize,
+        zero_line: &[u8],
+        line: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> i32 {
+        let Scratch { relative, touched, is_touched, changed, .. } = scratch;
+        let rows = self.constants.len();
+        touched.clear();
+        let mut touch = |index: u32| {
+            if !is_touched[index as usize] {
+                is_touched[index as usize] = true;
+                touched.push(index);
+            }
+        };
+        for entry in batch.entries(account) {
+            let column = batch.columns[entry] as usize;
+            self.positions.column_rows(column).for_each(&mut touch);
+            self.positions.add_column(relative, column, i128::from(batch.amounts[entry]));
+        }
+        let first = account * (self.widths.len() - rows);
+        for &variable in changed.iter() {
+            let index = rows + variable as usize;
+            let value = batch.auxiliaries.get(first + variable as usize);
+            self.auxiliaries.column_rows(variable as usize).for_each(&mut touch);
+            touch(index as u32);
+            let difference = value.wrapping_sub(relative[index]);
+            self.auxiliaries.add_column(relative, variable as usize, difference);
+            relative[index] = value;
+        }
+        // Checks count the auxiliary variables first.
+        let check = |index: usize| if index < rows { index + self.widths.len() - rows } else { index - rows };
+        let failing =
+            touched.iter().map(|&index| index as usize).filter(|&index| self.fails(index, relative));
+        let failing = failing.map(check).min();
+        if failing.is_none() {
+            line.copy_from_slice(zero_line);
+            for &index in touched.iter() {
+                let index = index as usize;
+                exchange_bits(line, self.offsets[index], relative[index] ^ self.zero_values[index]);
+            }
+        }
+        for index in touched.iter().map(|&index| index as usize) {
+            relative[index] = self.zero_values[index];
+            is_touched[index] = false;
+        }
+        failing.map_or(SATISFIED, |check| check as i32)
+    }
+
+    fn fails(&self, index: usize, values: &[i128]) -> bool {
+        values[index] >> self.widths[index] != 0
     }
 
     /// The values of one account: rows, then auxiliary variables.
@@ -277,9 +460,19 @@ impl RowKernel {
 
     fn first_failing(&self, values: &[i128]) -> i32 {
         let rows = self.constants.len();
-        let fails = |index: usize| values[index] >> self.widths[index] != 0;
         let mut order = (rows..values.len()).chain(0..rows);
-        order.position(fails).map_or(SATISFIED, |check| check as i32)
+        order.position(|index| self.fails(index, values)).map_or(SATISFIED, |check| check as i32)
+    }
+}
+
+/// Exclusive-or of the bits from `offset` on with a number below 2^120.
+#[inline]
+fn exchange_bits(line: &mut [u8], offset: usize, bits: i128) {
+    let (shifted, line) = ((bits as u128) << (offset % 8), &mut line[offset / 8..]);
+    if let Some(chunk) = line.first_chunk_mut::<16>() {
+        *chunk = (u128::from_le_bytes(*chunk) ^ shifted).to_le_bytes();
+    } else {
+        line.iter_mut().zip(shifted.to_le_bytes()).for_each(|(byte, change)| *byte ^= change);
     }
 }
 
@@ -338,7 +531,8 @@ mod tests {
         let positions = Columns { starts: &[0, 1, 3], rows: &[0, 0, 1], values };
         let auxiliaries = Columns { starts: &[0, 1], rows: &[0], values: Wide { high: &[0], low: &[1] } };
         let constants = Wide { high: &[0, 0], low: &[5, 0] };
-        RowKernel::new(&positions, &auxiliaries, constants, vec![70, 7, 3]).unwrap()
+        let zero = Wide { high: &[0], low: &[2] };
+        RowKernel::new(&positions, &auxiliaries, constants, vec![70, 7, 3], zero).unwrap()
     }
 
     fn evaluate(amounts: &[i64; 2], x: i128) -> (Vec<u8>, Vec<i32>) {
@@ -380,12 +574,73 @@ mod tests {
     }
 
     #[test]
+    fn accounts_relative_to_the_zero_account_are_those_evaluated_as_a_whole() {
+        // Asset a is in the rows 3 a .. 3 a + 3; variable v is in row 5 v. The zero account has the values v + 1.
+        let (assets, variables) = (40, 12);
+        let rows = 3 * assets;
+        let starts: Vec<i64> = (0..=assets as i64).map(|a| 3 * a).collect();
+        let row_indices: Vec<i32> = (0..rows as i32).collect();
+        let coefficients: Vec<i64> = (0..rows as i64).map(|k| 7 * k - 100).collect();
+        let highs: Vec<i64> = coefficients.iter().map(|&c| if c % 5 == 0 { c } else { c >> 63 }).collect();
+        let lows: Vec<u64> = coefficients.iter().map(|&c| c as u64).collect();
+        let positions =
+            Columns { starts: &starts, rows: &row_indices, values: Wide { high: &highs, low: &lows } };
+        let variable_starts: Vec<i64> = (0..=variables as i64).collect();
+        let variable_rows: Vec<i32> = (0..variables as i32).map(|v| 5 * v).collect();
+        let (zeros, ones) = (vec![0_i64; rows], vec![1_u64; rows]);
+        let limbs = |n: usize| Wide { high: &zeros[..n], low: &ones[..n] };
+        let auxiliaries =
+            Columns { starts: &variable_starts, rows: &variable_rows, values: limbs(variables) };
+        let middle: Vec<i64> = vec![1 << 46; rows];
+        let widths: Vec<u8> = (0..rows).map(|row| 112 + (row % 9) as u8).chain(vec![4; variables]).collect();
+        let kernel = |zero_low: &[u64]| {
+            let constants = Wide { high: &middle, low: &ones };
+            let zero = Wide { high: &zeros[..variables], low: zero_low };
+            RowKernel::new(&positions, &auxiliaries, constants, widths.clone(), zero).unwrap()
+        };
+        let zero_low: Vec<u64> = (1..=variables as u64).collect();
+        let relative = kernel(&zero_low);
+        let whole = kernel(&vec![16; variables]);
+        assert!(relative.zero_line.is_some() && whole.zero_line.is_none());
+
+        let (mut offsets, mut columns, mut amounts) = (vec![0_i64], Vec::new(), Vec::new());
+        let (mut high, mut low) = (Vec::new(), Vec::new());
+        let accounts = 400_usize;
+        for u in 0..accounts {
+            let held = if u == 9 { assets } else { u % 7 };
+            for entry in 0..held {
+                columns.push(((entry * 11 + u) % assets) as i32);
+                amounts.push(match u % 8 {
+                    0 => 0,
+                    1 => i64::MIN,
+                    _ => (entry as i64 + 1) * (u as i64 - 200),
+                });
+            }
+            offsets.push(columns.len() as i64);
+            for (v, &zero) in zero_low.iter().enumerate() {
+                // Some outside their width.
+                let value = if (u + v) % 29 == 3 { zero as i64 - 9 } else { zero as i64 };
+                high.push(value >> 63);
+                low.push(value as u64);
+            }
+        }
+        let auxiliaries = Wide { high: &high, low: &low };
+        let batch = AccountBatch { row_offsets: &offsets, columns: &columns, amounts: &amounts, auxiliaries };
+        let found = relative.evaluate(&batch).unwrap();
+        assert!(found == whole.evaluate(&batch).unwrap());
+        let failing = found.1.iter().filter(|&&check| check != SATISFIED).count();
+        assert!((50..350).contains(&failing), "{failing}");
+    }
+
+    #[test]
     fn malformed_matrices_are_refused() {
         let one = Wide { high: &[0], low: &[1] };
         let empty = Columns { starts: &[0], rows: &[], values: NONE };
         let new = |positions: &Columns, widths: &[u8]| {
-            RowKernel::new(positions, &empty, one, widths.to_vec()).map(|_| ()).unwrap_err().0
+            RowKernel::new(positions, &empty, one, widths.to_vec(), NONE).map(|_| ()).unwrap_err().0
         };
+        let stray = RowKernel::new(&empty, &empty, one, vec![1], one);
+        assert!(stray.map(|_| ()).unwrap_err().0.contains("zero account"));
         let matrix = |starts, rows| Columns { starts, rows, values: one };
         assert!(new(&matrix(&[0, 1], &[1]), &[1]).contains("index"));
         assert!(new(&matrix(&[0, 1], &[-1]), &[1]).contains("index"));

@@ -12,7 +12,7 @@ use crate::{encoding, msm, parallel, scalar, tree};
 
 /// Raised by one whenever names, arguments or meanings in this module change, so that
 /// `primitives.native_backend` can refuse a binary that was built from other sources.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 #[pyfunction]
 fn set_thread_count(count: usize) {

@@ -29,6 +29,11 @@ pub(super) fn copy_of<T: Element + Copy>(array: &PyReadonlyArray1<'_, T>) -> Vec
     array.as_slice().map_or_else(|_| array.as_array().iter().copied().collect(), <[T]>::to_vec)
 }
 
+/// The same of a table, line by line.
+fn copy_of_table<T: Element + Copy>(table: &PyReadonlyArray2<'_, T>) -> Vec<T> {
+    table.as_slice().map_or_else(|_| table.as_array().iter().copied().collect(), <[T]>::to_vec)
+}
+
 pub(super) struct OwnedMatrix {
     starts: Vec<i64>,
     rows: Vec<i32>,
@@ -55,11 +60,15 @@ impl RowKernel {
         auxiliaries: Matrix<'_>,
         constants: Limbs<'_>,
         widths: Vec<u8>,
+        zero_auxiliaries: Limbs<'_>,
     ) -> PyResult<Self> {
         let (positions, auxiliaries) = (OwnedMatrix::new(&positions), OwnedMatrix::new(&auxiliaries));
         let (high, low) = (copy_of(&constants.0), copy_of(&constants.1));
         let constants = Wide { high: &high, low: &low };
-        Ok(Self(rows::RowKernel::new(&positions.columns(), &auxiliaries.columns(), constants, widths)?))
+        let (zero_high, zero_low) = (copy_of(&zero_auxiliaries.0), copy_of(&zero_auxiliaries.1));
+        let zero = Wide { high: &zero_high, low: &zero_low };
+        let (positions, auxiliaries) = (positions.columns(), auxiliaries.columns());
+        Ok(Self(rows::RowKernel::new(&positions, &auxiliaries, constants, widths, zero)?))
     }
 
     fn evaluate<'py>(
@@ -73,8 +82,7 @@ impl RowKernel {
     ) -> PyResult<Evaluated<'py>> {
         let row_offsets = copy_of(&row_offsets);
         let (columns, amounts) = (copy_of(&columns), copy_of(&amounts));
-        let high: Vec<i64> = auxiliaries_high.as_array().iter().copied().collect();
-        let low: Vec<u64> = auxiliaries_low.as_array().iter().copied().collect();
+        let (high, low) = (copy_of_table(&auxiliaries_high), copy_of_table(&auxiliaries_low));
         let (packed, checks) = py.detach(|| {
             let auxiliaries = Wide { high: &high, low: &low };
             self.0.evaluate(&AccountBatch {
