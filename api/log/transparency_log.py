@@ -17,8 +17,9 @@ import structlog
 from sqlalchemy import event, func, insert, select
 from sqlalchemy.orm import Session
 
-from api.database.log_tables import HEAD_ID, LogCheckpoint, LogCosignature, LogHead, LogNode, LogRecord
+from api.database.log_tables import HEAD_ID, LogCheckpoint, LogCosignature, LogHead, LogRecord
 from api.log.anchor import Anchor
+from api.log.audit import audit_rows
 from api.log.errors import (
     CosignatureError,
     LogDivergedError,
@@ -36,7 +37,7 @@ from primitives.log_entry import (
     RevocationEntry,
     parse_log_entry,
 )
-from primitives.log_tree import EMPTY_ROOT, Frontier, leaf_hash
+from primitives.log_tree import EMPTY_ROOT, leaf_hash
 from primitives.signed_note import (
     KeyType,
     NoteSignature,
@@ -50,7 +51,6 @@ MAX_WITNESSES: Final = 50
 MAX_ENTRIES: Final = 1000
 """Entries in one answer."""
 MAX_CLOCK_SKEW_SECONDS: Final = 600
-_AUDIT_CHUNK: Final = 1000
 _PENDING_ANCHOR: Final = "sealedbook_log_anchor"
 
 _log = structlog.get_logger("sealedbook.log")
@@ -276,27 +276,9 @@ class TransparencyLog:
 
     def audit(self, session: Session) -> None:
         """Compute the whole tree again from the entries; `LogDivergedError` where rows were changed or lost."""
-        size, frontier = self.size(session), Frontier()
-        while frontier.size < size:
-            rows = session.execute(
-                select(LogRecord.entry_index, LogRecord.leaf_hash, LogRecord.entry, LogNode.hash)
-                .join(LogNode, LogNode.number == 2 * LogRecord.entry_index)
-                .where(LogRecord.entry_index >= frontier.size, LogRecord.entry_index < size)
-                .order_by(LogRecord.entry_index)
-                .limit(_AUDIT_CHUNK)
-            ).all()
-            indexes = [row.entry_index for row in rows]
-            if not rows or indexes != list(range(frontier.size, frontier.size + len(rows))):
-                raise LogDivergedError(f"entries after the first {frontier.size} are missing")
-            leaves = [leaf_hash(bytes(row.entry)) for row in rows]
-            for index, leaf, row in zip(indexes, leaves, rows, strict=True):
-                if leaf != bytes(row.leaf_hash) or leaf != bytes(row.hash):
-                    raise LogDivergedError(f"entry {index} was changed")
-            frontier = frontier.appended(leaves)
-        tree = DatabaseTree(session, size)
-        if frontier.root() != tree.root_of(size):
-            raise LogDivergedError("the nodes of the tree are not those of its entries")
-        self._refuse_other_history(session, tree, size)
+        size = self.size(session)
+        audit_rows(session, size)
+        self._refuse_other_history(session, DatabaseTree(session, size), size)
 
     # Witnesses
 
