@@ -59,7 +59,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEREDOC = re.compile(r"<<'(\w+)'$")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-_CHECK = re.compile(r"\b[BCKOS]\d+-[a-z-]+")
+_CHECK = re.compile(r"\b[BCKMOS]\d+-[a-z-]+")
 
 
 @dataclass
@@ -332,7 +332,7 @@ def test_every_option_and_command_named_exists(page: Path) -> None:
 
 def _table_codes(page: Path) -> set[str]:
     """Check names that begin a row of a table."""
-    return set(re.findall(r"^\| `([BCKOS]\d+-[a-z-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^\| `([BCKMOS]\d+-[a-z-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def _names(*letters: str) -> set[str]:
@@ -345,7 +345,7 @@ def test_every_check_named_exists(page: Path) -> None:
 
 
 def test_auditors_are_told_every_check_of_a_bundle() -> None:
-    assert _table_codes(AUDITOR) == _names("B", "C", "S")
+    assert _table_codes(AUDITOR) == _names("B", "C", "M", "S")
 
 
 def test_holders_are_told_what_to_do_about_every_check_of_an_opening() -> None:

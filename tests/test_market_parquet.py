@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from circuits.market.decimals import decimal_text
 from circuits.public_market import canonical_market
-from primitives.strict_json import canonical_json
+from primitives.strict_json import Json, canonical_json
 from prover.market_parquet import MarketFileError, layout, market_from_parquet, market_to_parquet, reading
 from prover.market_parquet.layout import HEADER_KEY, KIND_FIELDS, ROW_COLUMNS
 
@@ -51,6 +51,23 @@ def file_of(table: pa.Table, header: Any, *, key: bytes = HEADER_KEY, **options:
 def edited(change: Change, data: bytes = PARQUET, **header: Any) -> bytes:
     table, fields = table_of(data)
     return file_of(change(table), {**fields, **header})
+
+
+def price_document(*prices: tuple[str, str]) -> bytes:
+    entries: list[Json] = [{"asset": asset, "price": price} for asset, price in prices]
+    document: dict[str, Json] = {
+        "format": "sealedbook/prices/v1",
+        "as_of": "2026-01-31T08:00:00Z",
+        "quote": "USD",
+        "scale": 9,
+        "prices": entries,
+    }
+    return canonical_json(document)
+
+
+def source_document(*assets: Json) -> bytes:
+    document: dict[str, Json] = {"format": "sealedbook/source-market/v1", "source": "s", "quote": "Q"}
+    return canonical_json({**document, "assets": list(assets)})
 
 
 def set_column(table: pa.Table, name: str, values: Any) -> pa.Table:
@@ -130,25 +147,23 @@ def test_the_generator_writes_the_same_tables() -> None:
 
 
 def test_tiers_of_collateral_go_there_and_back() -> None:
-    tiers = [
+    tiers: list[Json] = [
         {"from": "0", "to": "10000", "percent": 100},
         {"from": "10000", "to": str(10**30), "percent": 50},
     ]
-    price = {"text": "1.50", "units": "150", "scale": 2}
-    assets = [
+    price: Json = {"text": "1.50", "units": "150", "scale": 2}
+    document = source_document(
         {"asset": "A", "decimals": 8, "price": price, "pools": {"loan": tiers, "portfolio": []}},
         {"asset": "B", "decimals": 0, "price": price},
-    ]
-    document = {"format": "sealedbook/source-market/v1", "source": "s", "quote": "Q", "assets": assets}
-    assert market_from_parquet(market_to_parquet(json.dumps(document).encode())) == canonical_json(document)
+    )
+    assert market_from_parquet(market_to_parquet(document)) == document
 
 
 def test_what_parquet_would_lose_is_refused() -> None:
-    price = {"text": "1", "units": "1", "scale": 0}
-    assets = [{"asset": "A", "decimals": 8, "price": price, "pools": {}}]
-    document = {"format": "sealedbook/source-market/v1", "source": "s", "quote": "Q", "assets": assets}
+    price: Json = {"text": "1", "units": "1", "scale": 0}
+    document = source_document({"asset": "A", "decimals": 8, "price": price, "pools": {}})
     with pytest.raises(MarketFileError, match="would lose, such as a 'pools' without any pool"):
-        market_to_parquet(json.dumps(document).encode())
+        market_to_parquet(document)
 
 
 def test_what_is_no_market_is_not_written() -> None:
@@ -168,18 +183,13 @@ _PRICE = st.decimals(min_value=0, max_value=10**24, allow_nan=False, allow_infin
     )
 )
 def test_any_prices_go_there_and_back(prices: dict[str, str]) -> None:
-    entries = [{"asset": asset, "price": price} for asset, price in prices.items()]
-    head = {"format": "sealedbook/prices/v1", "as_of": "2026-01-31T08:00:00Z", "quote": "USD", "scale": 9}
-    document = canonical_json({**head, "prices": entries})  # type: ignore[dict-item]
+    document = price_document(*prices.items())
     assert market_from_parquet(market_to_parquet(document)) == document
 
 
 def test_figures_beyond_38_digits_are_written_as_text() -> None:
     price = "123456789012345678901234.123456789012345678901234567890123"
-    head = {"format": "sealedbook/prices/v1", "as_of": "2026-01-31T08:00:00Z", "quote": "USD", "scale": 9}
-    document = canonical_json(
-        {**head, "prices": [{"asset": "A", "price": price}, {"asset": "B", "price": "1"}]}
-    )
+    document = price_document(("A", price), ("B", "1"))
     data = market_to_parquet(document)
     assert table_of(data)[0].schema.field("price").type == pa.string()
     assert market_from_parquet(data) == document
