@@ -209,6 +209,8 @@ class StagedPublication:
     def take(self, entry: BundleFile, start: int, size: int, piece: BinaryIO, path: Path) -> None:
         """Add a piece of `size` bytes that arrived whole at `path`; one that is here already changes nothing."""
         target, partial = self.bundle / entry.name, self._partial(entry.name)
+        if target.is_file():
+            return
         with self.locked(), disk_problems():
             received = self._received(entry.name)
             if target.is_file() or (start + size <= received and size):

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from api.dependencies import DatabaseDependency, Log, ReadSession
@@ -108,7 +108,7 @@ def get_entries(
 
 
 @router.get("/entries/{index}", response_class=Response, responses={200: {"content": {ENTRY_TYPE: {}}}})
-def get_entry(session: ReadSession, log: Log, index: int) -> Response:
+def get_entry(session: ReadSession, log: Log, index: Annotated[int, Path(le=MAX_LOG_SIZE)]) -> Response:
     """The bytes of one entry."""
     return Response(_entry(session, log, index), media_type=ENTRY_TYPE, headers=_LASTING)
 

@@ -13,7 +13,7 @@ from api.authorization import PublisherDependency
 from api.metrics import PUBLICATIONS
 from api.problems import NO_STORE, Problem, invalid_request, not_found
 from api.publication.committing import Publisher
-from api.publication.records import find_attestation
+from api.publication.records import find_attestation, find_file
 from api.publication.staging import StagedPublication, Staging, Upload
 from api.schemas import DigestPath, PublicationRequest, PublicationState, problems
 
@@ -68,6 +68,16 @@ async def upload(
     ] = None,
 ) -> Response:
     """Bring a file, or a piece of it that begins where the last one ended. What is here already changes nothing."""
+    try:
+        await _take(request, digest, name, content_range)
+    except Problem as problem:
+        # Another publisher brought the rest and committed meanwhile: then this file is here.
+        if problem.status != 404 or not await run_in_threadpool(_is_published, request, digest, name):
+            raise
+    return Response(status_code=204, headers={"Cache-Control": NO_STORE})
+
+
+async def _take(request: Request, digest: str, name: str, content_range: str | None) -> None:
     staged = await run_in_threadpool(request.app.state.staging.find, bytes.fromhex(digest))
     if staged is None:
         raise not_found("staged publication")
@@ -81,7 +91,11 @@ async def upload(
         await run_in_threadpool(receiving.finish, expected)
     finally:
         await run_in_threadpool(receiving.close)
-    return Response(status_code=204, headers={"Cache-Control": NO_STORE})
+
+
+def _is_published(request: Request, digest: str, name: str) -> bool:
+    with request.app.state.database.read() as session:
+        return find_file(session, bytes.fromhex(digest), name) is not None
 
 
 async def _receive(request: Request, receiving: Upload, limit: int) -> None:
