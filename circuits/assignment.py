@@ -86,7 +86,9 @@ def _native_kernel(statement: Statement) -> RowKernel:
     from primitives.native_rows import RowKernel
 
     constants = WideIntegers.from_ints([[row.constant for row in statement.rows]])
-    zero = statement.auxiliary_values(PositionBatch.zeros(1))
+    zero = WideIntegers.zeros(1, len(statement.auxiliaries))
+    if isinstance(statement.witness, StepwiseWitness):
+        zero = statement.auxiliary_values(PositionBatch.zeros(1))
     return RowKernel(
         by_columns([row.positions for row in statement.rows], len(statement.assets)),
         by_columns([row.auxiliaries for row in statement.rows], len(statement.auxiliaries)),

@@ -209,11 +209,13 @@ pub struct RowKernel {
     /// The first bit of each of these values in the line of an account.
     offsets: Vec<usize>,
     bytes: usize,
-    /// The zero account: values, rows first, and line; `None` where it fails.
+    /// The zero account: values, rows first, and line; `None` where it fails or is short.
     zero_values: Vec<i128>,
     zero_line: Option<Vec<u8>>,
 }
 
+/// Accounts with fewer values are always evaluated as a whole.
+const MIN_VALUES: usize = 16;
 /// An account whose values of at least 1 in `MAX_TOUCHED` are reached is evaluated as a whole.
 const MAX_TOUCHED: usize = 4;
 
@@ -275,7 +277,7 @@ impl RowKernel {
         for (variable, &value) in auxiliaries.iter().enumerate() {
             self.auxiliaries.add_column(&mut values, variable, value);
         }
-        if self.first_failing(&values) == SATISFIED {
+        if values.len() >= MIN_VALUES && self.first_failing(&values) == SATISFIED {
             let mut packer = BitPacker::new(self.bytes);
             self.pack(&values, &mut packer);
             self.zero_line = Some(packer.bytes);
