@@ -189,7 +189,7 @@ class ServiceClient:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise ServiceAnswerError(f"{url} answers in an encoding that was not asked for")
         started, received = time.monotonic(), 0
-        for chunk in response.iter_raw():
+        for chunk in response.iter_bytes():  # as it came: no encoding is let through above
             received += len(chunk)
             if received > maximum:
                 raise ServiceAnswerError(f"{url} answers with more than {maximum} bytes")
