@@ -6,7 +6,7 @@ whose rows are mostly zero bits stay below it. Figures are of one thread but whe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from bench.commit import one_thread, random_scalars
@@ -35,6 +35,8 @@ _PROVEN_BITS: Final = MAX_BATCH_CELLS
 _PARADEX_TARGET: Final = 5.0
 _PROVING_TARGET: Final = 1.3
 _CERTIFICATE_TARGET: Final = 150.0
+_GROWTH_TARGET: Final = 3.0
+"""Of the cost of an account, where the statement gets eight times as wide and the account holds no more."""
 
 
 def run(*, as_json: bool, quick: bool) -> None:
@@ -48,8 +50,7 @@ def run(*, as_json: bool, quick: bool) -> None:
         figures.append(Figure("argument, per bit", unit, "us/bit", note="rows of random bits"))
         figures += _case_figures(backend, case, unit, bits, quick=quick)
     figures += _certificate_figures(backend, pmrm2(7, 30))
-    for count in (50,) if quick else (50, 100, 200, 400):
-        figures += _growth_figures(backend, signed_collateral(count, held=4), bits)
+    figures += _wide_book_figures(backend, bits, (20, 50) if quick else (50, 100, 200, 400))
     print_figures("models", figures, as_json=as_json)
 
 
@@ -155,20 +156,61 @@ def _certificate_figures(backend: Backend, case: ModelCase) -> list[Figure]:
     ]
 
 
-def _growth_figures(backend: Backend, case: ModelCase, bits: int) -> list[Figure]:
-    """A book that gets wider while accounts hold as little as before."""
+def _wide_book_figures(backend: Backend, bits: int, counts: Sequence[int]) -> list[Figure]:
+    """Books that get wider while accounts hold as little as before.
+
+    A proof has a part that no number of accounts makes smaller: the opening, and rounds over the bits of one
+    account. Batches hold fewer accounts of a wider statement, so that this part grows for each of them; the last
+    figures are of the widest statement in a batch with as many accounts as the narrowest has.
+    """
+    unit = _unit_cost(backend, bits)
+    cases = [signed_collateral(count, held=4) for count in counts]
+    sizes = [_account_count(case.model.compile(), bits) for case in cases]
+    figures: list[Figure] = []
+    costs = []
+    for case, accounts in zip([*cases, cases[-1]], [*sizes, sizes[0]], strict=True):
+        found, cost = _growth_figures(backend, case, accounts, unit)
+        figures += found
+        costs.append(cost)
+    growth = f"{counts[-1]} assets in place of {counts[0]}"
+    return [
+        *figures,
+        Figure(
+            f"growth: proven, {growth}",
+            costs[-2] / costs[0],
+            "times",
+            _GROWTH_TARGET,
+            note="as books have them",
+        ),
+        Figure(
+            f"growth: proven, {growth}",
+            costs[-1] / costs[0],
+            "times",
+            _GROWTH_TARGET,
+            note="as many accounts",
+        ),
+    ]
+
+
+def _growth_figures(
+    backend: Backend, case: ModelCase, accounts: int, unit: float
+) -> tuple[list[Figure], float]:
+    """One width of the book; also microseconds of proving an account."""
     statement = case.model.compile()
-    accounts = _account_count(statement, bits)
     positions, evaluate = case.accounts(accounts, backend), case.evaluator(backend)
     work = Proving(backend, statement, positions, batch_profile(statement, accounts))
+    idle = work.witness.bits == work.assigner.assign(PositionBatch.zeros(1))
     with one_thread():
         work.prove()
         proving = _best_seconds(work.prove) / accounts * 1e6
         evaluating = median_seconds(lambda: evaluate(positions), 3) / accounts * 1e6
         assigning = median_seconds(lambda: work.assigner.assign(positions), 3) / accounts * 1e6
-    note = f"{len(case.assets)} assets, {case.held} held, {statement.bit_count:,} bits"
+    note = f"{len(case.assets)} assets, {case.held} held, {statement.bit_count:,} bits, {accounts:,} accounts"
+    share = proving / (unit * statement.bit_count)
     return [
+        Figure("growth: bytes other than the zero account's", 1 - float(idle.mean()), "", note=note),
         Figure("growth: margin evaluated", evaluating, "us/account", note=note),
         Figure("growth: statement evaluated", assigning, "us/account", note=note),
         Figure("growth: proven", proving, "us/account", note=note),
-    ]
+        Figure("growth: proven, share of bits x unit cost", share, "", note=note),
+    ], proving
