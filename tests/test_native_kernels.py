@@ -163,6 +163,51 @@ def test_account_sumcheck_on_tables_of_several_tasks(accounts: int, bits: int) -
     assert found.table().to_bytes() == expected.table().to_bytes()
 
 
+def nearly_equal_accounts(accounts: int, bits: int, row_variables: int, differing: float) -> Table:
+    """Accounts that share most bytes: about `differing` of them are others; one account has none in common."""
+    table = table_of(accounts, bits, row_variables)
+    source = np.random.default_rng(bits)
+    lines = np.where(source.random(table.bits.shape) < differing, table.bits, table.bits[accounts // 2])
+    lines[3] = table.bits[3]
+    lines[5:9] = table.bits[accounts // 2]
+    return Table(table.shape, np.ascontiguousarray(lines))
+
+
+NEARLY_EQUAL = [
+    # accounts, bits, row variables (rows shorter than an account, and of several), differing
+    (64, 4003, 9, 0.02),
+    (128, 4096, 7, 0.05),
+    (64, 3000, 11, 0.0),
+    (128, 2000, 4, 0.1),
+    (67, 2100, 9, 0.02),
+]
+
+
+@pytest.mark.parametrize(("accounts", "bits", "row_variables", "differing"), NEARLY_EQUAL)
+def test_accounts_that_are_nearly_equal(
+    accounts: int, bits: int, row_variables: int, differing: float
+) -> None:
+    table = nearly_equal_accounts(accounts, bits, row_variables, differing)
+    tau = scalars(1, table.shape.variables)
+    expected = reference_kernels().account_sumcheck(table.bits, table.shape, tau)
+    found = native_kernels().account_sumcheck(table.bits, table.shape, tau)
+    for challenge in scalars(2, table.shape.account_variables):
+        assert found.table().to_bytes() == expected.table().to_bytes()
+        assert found.round_coefficients() == expected.round_coefficients()
+        found.bind(challenge)
+        expected.bind(challenge)
+    assert found.table().to_bytes() == expected.table().to_bytes()
+    row_columns = columns().slice(0, table.shape.columns)
+    blinding = native().hash_to_curve([b"blinding"], b"COLUMNS")
+    blindings = native().scalars_from_ints(scalars(3, table.shape.row_count))
+    wanted = reference_kernels().row_commitment_key(row_columns, blinding)
+    key = native_kernels().row_commitment_key(row_columns, blinding)
+    assert (
+        key.commit(table.bits, table.shape, blindings).to_compressed()
+        == wanted.commit(table.bits, table.shape, blindings).to_compressed()
+    )
+
+
 def test_binding_alone_needs_no_coefficients() -> None:
     table = table_of(70, 9, 0)
     tau = scalars(5, table.shape.variables)
