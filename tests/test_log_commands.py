@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from primitives.log_tree import leaf_hash
 from primitives.signed_note import KeyType, NoteSigner, VerifierKey
 from prover.vault import Vault
 from sealedbook.__main__ import app
+from verifier.checks import Check
 
 
 def run(*arguments: object) -> tuple[int, Any]:
@@ -165,3 +167,14 @@ def test_cosignatures_that_the_route_refuses(tmp_path: Path) -> None:
         refused = httpx.post(f"{url}/v1/log/cosignatures", content=stored.read("checkpoint"))
         assert (refused.status_code, refused.json()["code"]) == (422, "cosignature-refused")
         assert httpx.post(f"{url}/v1/log/cosignatures", content=b"x" * ((1 << 20) + 1)).status_code == 413
+
+
+@pytest.mark.parametrize("page", ["protocol.md", "transparency.md"])
+def test_the_pages_tell_every_check_of_the_log(page: str) -> None:
+    text = (Path(__file__).parent.parent / "docs" / page).read_text(encoding="utf-8")
+    rows = "\n".join(
+        line.partition("| ")[2].partition(" |")[0] for line in text.splitlines() if line.startswith("| L")
+    )
+    assert set(re.findall(r"L\d+-[a-z-]+", rows)) == {
+        check.value for check in Check if re.match(r"L\d", check.value)
+    } - ({"L5-inclusion"} if page == "transparency.md" else set())
