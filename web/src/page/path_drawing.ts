@@ -70,7 +70,7 @@ export function pathDrawing(model: PathModel): HTMLElement {
     ...groups,
   );
   choose(model.chosen, false);
-  return h('div', { class: 'path-layout' }, drawing, details, listOf(model));
+  return h('div', { class: model.height > 8 ? 'path-layout path-tall' : 'path-layout' }, drawing, details, listOf(model));
 }
 
 /** Where a key leads from `place`: up is towards the root. Undefined for other keys; the place itself to choose it. */
