@@ -225,20 +225,19 @@ def test_figures_of_a_market_of_instruments() -> None:
 
 
 def test_rates_and_confidences_deviate_absolutely() -> None:
-    document = json.loads((VECTORS.parent.parent / "examples/models/pmrm2/market.json").read_text())
-    before = parse_public_market(json.dumps(document).encode())
-    document["confidences"]["spot"] = "0.9"
-    point = document["market"]["underlyings"][0]["expiries"][0]
-    point["rate"] = "0.5"
-    comparison = compare_markets(before, parse_public_market(json.dumps(document).encode()))
-    moved = {str(each.name): each.basis_points for each in comparison.deviations if each.basis_points}
-    spot = Fraction(
-        json.loads((VECTORS.parent.parent / "examples/models/pmrm2/market.json").read_text())["confidences"][
-            "spot"
-        ]
-    )
-    assert moved["confidence of the spot feed"] == 10_000 * (spot - Fraction("0.9"))
-    assert len(moved) == 2
+    """From 0.8 to 0.6 is 2,000 basis points of a confidence, and 2,500 of a price."""
+
+    def market(figure: str, rate: str) -> Any:
+        document = json.loads((VECTORS.parent.parent / "examples/models/pmrm2/market.json").read_text())
+        document["confidences"]["spot"] = figure
+        document["market"]["underlyings"][0]["expiries"][0]["rate"] = rate
+        document["market"]["underlyings"][0]["index"] = f"{figure[2:]}000"
+        return parse_public_market(json.dumps(document).encode())
+
+    comparison = compare_markets(market("0.8", "0"), market("0.6", "0.04"))
+    moved = {each.name.kind.value: each.basis_points for each in comparison.deviations if each.basis_points}
+    assert moved == {"index": 2500, "confidence": 2000, "rate": 400}
+    assert comparison.largest.name.kind.value == "index"
 
 
 def test_new_and_vanished_figures_are_told() -> None:

@@ -15,6 +15,7 @@ from sealing_support import Sealed, describe_files_anew, fastest_backend, reject
 from solvency_support import NON_NEGATIVE, SOLVENT
 from test_cli import run
 
+import verifier.claims
 from circuits.public_market import parse_public_market
 from primitives.attestation import ATTESTATION_NAME, Attestation
 from primitives.claims import parse_claim
@@ -238,7 +239,9 @@ def test_prices_in_the_model_beside_a_signed_market(unproven: Sealed, tmp_path: 
         verify(sealed, source_keys=INDEX)
 
 
-def test_prices_in_the_model_and_no_market(unproven: Sealed, tmp_path: Path) -> None:
+def test_prices_in_the_model_and_no_market(
+    unproven: Sealed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sealed = unproven.copy(tmp_path / "s")
     own = {
         "quote": "USD",
@@ -248,6 +251,10 @@ def test_prices_in_the_model_and_no_market(unproven: Sealed, tmp_path: Path) -> 
     model = json.dumps({"format": "sealedbook/model/v1", "kind": "net-value", "prices": own})
     prove(sealed, market=None, model=model.encode())
     with rejected(Check.MARKET_DOCUMENT, "prices stand in its model"):
+        verify(sealed, max_age=timedelta(1))
+    # A kind of model that hides its prices better: whatever weighs positions has a market.
+    monkeypatch.setattr(verifier.claims, "inline_prices", lambda model: ())
+    with rejected(Check.MARKET_DOCUMENT, "has no market for your conditions to be about"):
         verify(sealed, max_age=timedelta(1))
 
 
