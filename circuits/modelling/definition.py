@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self, TypeAlias, TypeVar
 
@@ -77,6 +77,11 @@ class ModelDefinition(ABC):
     """The field ``kind`` of its documents."""
     version: ClassVar[int] = 1
     """The field ``version``: a document of another version is refused."""
+    has_concave_slack: bool = False
+    """Whether what equity is above the requirement by is a concave function of prices, of a book without options
+    and inverse contracts: an account that is sufficient at two markets is so on the straight line between them."""
+    has_rising_charges: bool = False
+    """Whether equity is linear in the prices of contracts, and requirements never fall where prices rise together."""
 
     @classmethod
     @abstractmethod
@@ -99,10 +104,16 @@ class ModelDefinition(ABC):
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """Add the constraints, the margin condition among them. Raises `ModelError`."""
 
+    def value_cap(self, assets: Sequence[Asset], market: PublicMarket | None) -> int:
+        """What no row of an account within the cap exceeds, in value units. Raises `ModelError`."""
+        del assets, market
+        return self.numbers.value_cap
+
     def model(self, assets: Iterable[Asset], market: PublicMarket | None, scope: Scope = Scope.BOOK) -> Model:
         """The model for a book with these `assets`, ready to compile."""
-        numbers = self.numbers
-        model = Model(assets, scope=scope, cap=numbers.value_cap, position_bound=1 << numbers.position_bits)
+        listed = tuple(assets)
+        cap = self.value_cap(listed, market)
+        model = Model(listed, scope=scope, cap=cap, position_bound=1 << self.numbers.position_bits)
         self.build(model, market)
         return model
 

@@ -49,7 +49,15 @@ def split(e: Expression, *, label: str | None = None) -> Split:
         return Split(e, e * 0, e)
     if (-e).is_non_negative:
         return Split(e * 0, -e, -e)
-    return e.model.memo(("split", e.key()), lambda: make_split(e, label, Curvature.CONVEX))
+    return e.model.memo(("split", e.key()), lambda: _make_shared_split(e, label))
+
+
+def _make_shared_split(e: Expression, label: str | None) -> Split:
+    """That of a single position is the same in every block of `Model.embedded`."""
+    if set(e.terms.values()) == {1} and len(e.terms) == 1:
+        with e.model.shared():
+            return make_split(e, label, Curvature.CONVEX)
+    return make_split(e, label, Curvature.CONVEX)
 
 
 def make_split(e: Expression, label: str | None, curvature: Curvature) -> Split:

@@ -114,11 +114,12 @@ class Variable(Leaf):
     """An auxiliary variable x of the statement, standing for the value ``offset + direction x``.
 
     `greatest` is the largest x of honest accounts. `rows` bind it; they are added if the variable is used. The
-    value follows from `meaning` over the arguments if that is given, else from the rule.
+    value follows from `meaning` over the arguments if that is given, else from the rule. Labels, those of `rows`
+    too, begin with the model's prefix (`Model.embedded`), which is added here.
     """
 
     __slots__ = (
-        "_arguments", "_meaning", "_text", "direction", "greatest", "offset", "rows", "rule",
+        "_arguments", "_meaning", "_text", "direction", "greatest", "offset", "prefix", "rows", "rule",
     )  # fmt: skip
 
     def __init__(
@@ -137,7 +138,8 @@ class Variable(Leaf):
     ) -> None:
         interval = Interval(0, greatest).times(direction).plus(Interval(offset, offset))
         is_non_negative = direction > 0 and offset >= 0
-        super().__init__(model, label, curvature, interval, is_non_negative=is_non_negative)
+        self.prefix = model.prefix
+        super().__init__(model, self.prefix + label, curvature, interval, is_non_negative=is_non_negative)
         self.greatest = greatest
         self.rule = rule
         self.offset = offset

@@ -113,7 +113,7 @@ class _Compiler:
             self._builder.add_auxiliary(variable.label, self._variable_width(variable, value), step)
         for variable in self._variables:
             for row in variable.rows:
-                self._add(row, RowOrigin(variable.label))
+                self._add(row, RowOrigin(variable.label), variable.prefix)
         for requirement in self._model.requirements:
             for row in requirement.rows:
                 self._add(row, RowOrigin(requirement.label))
@@ -138,10 +138,10 @@ class _Compiler:
             values.append(step_value(step, forms))
         return values
 
-    def _add(self, row: RowSpecification, origin: RowOrigin) -> None:
+    def _add(self, row: RowSpecification, origin: RowOrigin, prefix: str = "") -> None:
         form = self._lowering.form(row.expression)
         zero = form.constant + sum(c * self._zero_values[v] for v, c in form.auxiliaries)
-        self._builder.add_form(row.label, form, width=self._width(row, zero))
+        self._builder.add_form(prefix + row.label, form, width=self._width(row, zero))
         self._origins.append(origin)
 
     def _width(self, row: RowSpecification, zero: int) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
 
-from circuits.modelling.constraints import Constraint
+from circuits.modelling.constraints import Constraint, Inequality
+from circuits.modelling.curvature import Curvature
 from circuits.modelling.errors import ModelError
 from circuits.modelling.expressions import Expression, Leaf, integer, total
 from circuits.modelling.intervals import Interval
-from circuits.modelling.leaves import Position, RowSpecification, Rule, Variable
+from circuits.modelling.leaves import Alias, Position, RowSpecification, Rule, Variable
 from circuits.rows import MAX_LABEL_LENGTH, Scope
 from primitives.assets import Asset, AssetList
 from primitives.parameters import AMOUNT_LIMIT
@@ -36,10 +39,11 @@ class Requirement:
 
 @dataclass(frozen=True, eq=False)
 class Margin:
-    """The margin condition of a model: ``equity >= requirement``, both in units of ``1/scale`` value unit.
+    """A margin condition of a model: ``equity >= requirement``, both in units of ``1/scale`` value unit.
 
     `label` is that of its row. `scenarios` are the losses among which the worst is of interest to a reader; empty
-    if there are none.
+    if there are none. Conditions of one `compartment` are about the same equity, so that what is missing is what
+    the worst of them misses; what compartments miss adds up.
     """
 
     equity: Expression
@@ -47,6 +51,29 @@ class Margin:
     scenarios: Mapping[str, Expression]
     label: str
     scale: int
+    compartment: str = ""
+    is_reported: bool = True
+
+
+MarginRule: TypeAlias = Callable[[Margin], None]
+"""What becomes of a margin condition of a model that is built inside another one."""
+
+
+Replacement: TypeAlias = Callable[[Expression], Expression]
+"""From a position to the affine expression that stands in its place in a model that is built inside another one."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Embedding:
+    """How a model that is built inside another one sees it: `Model.embedded`.
+
+    `replaced` has with each replacement the embedding that the position itself is taken from.
+    """
+
+    assets: AssetList
+    margins: MarginRule | None
+    replaced: Mapping[str, tuple[Replacement, _Embedding]]
+    prefix: str
 
 
 class Model:
@@ -67,18 +94,67 @@ class Model:
         cap: int | None = None,
         position_bound: int = DEFAULT_POSITION_BOUND,
     ) -> None:
-        self.assets = AssetList(tuple(assets))
+        self._assets = AssetList(tuple(assets))
+        self._embedding = _Embedding(self._assets, None, {}, "")
         self.scope = scope
         self.cap = cap if cap is None else _positive(cap, "cap")
         self._position_bound = _position_bound(position_bound, "position_bound")
         self._leaves: list[Leaf] = []
         self._positions: dict[int, Position] = {}
         self._requirements: list[Requirement] = []
+        self._required: set[object] = set()
         self._labels: set[str] = set()
         self._memo: dict[object, object] = {}
         self._names = 0
         self._compiled: Compiled | None = None
-        self.margin_condition: Margin | None = None
+        self._margins: list[Margin] = []
+
+    @property
+    def assets(self) -> AssetList:
+        """Those of the book, in its order; inside `embedded`, those that are not hidden."""
+        return self._embedding.assets
+
+    @property
+    def margin_condition(self) -> Margin | None:
+        """The condition whose equity and requirement are reported; None if the model has none such."""
+        return next((margin for margin in self._margins if margin.is_reported), None)
+
+    @property
+    def margin_conditions(self) -> tuple[Margin, ...]:
+        """All of them, in order."""
+        return tuple(self._margins)
+
+    @property
+    def prefix(self) -> str:
+        """What the labels of gadgets and constraints begin with that are made here and now; see `embedded`."""
+        return self._embedding.prefix
+
+    @contextmanager
+    def embedded(
+        self,
+        *,
+        margins: MarginRule | None = None,
+        hidden: Collection[str] = (),
+        replaced: Mapping[str, Replacement] | None = None,
+        prefix: str = "",
+    ) -> Iterator[None]:
+        """Build another model inside this one: what is built in the block becomes part of this model.
+
+        `margins` is called with each of its margin conditions, none of which is then required; None leaves them to
+        who builds this model. It does not see the `hidden` assets, and wherever it asks for the position in an asset
+        of `replaced`, it gets what is made of it there. Labels begin with `prefix`, but for the parts of single
+        positions: several blocks share these. With a prefix, a constraint that was required before is not repeated.
+        Blocks inside one another add up.
+        """
+        outer = self._embedding
+        inner = _Embedding(
+            AssetList(tuple(asset for asset in outer.assets if asset.id not in hidden)),
+            outer.margins if margins is None else partial(self._run_outside, outer, margins),
+            {**outer.replaced, **{asset: (rule, outer) for asset, rule in (replaced or {}).items()}},
+            outer.prefix + prefix,
+        )
+        with self._seen_as(inner):
+            yield
 
     def position(self, asset_id: str, *, bound: int | None = None, non_negative: bool = False) -> Expression:
         """The position in one asset, in base units.
@@ -88,14 +164,17 @@ class Model:
         """
         if asset_id not in self.assets:
             raise ModelError(f"asset {asset_id!r} is not in the book")
-        asset = self.assets.index(asset_id)
+        if asset_id in self._embedding.replaced:
+            return self._replaced_position(asset_id, bound=bound, non_negative=non_negative)
+        asset = self._assets.index(asset_id)
         known = self._positions.get(asset)
         if known is None:
             limit = self._position_bound if bound is None else _position_bound(bound, f"bound of {asset_id}")
             known = Position(self, asset, asset_id, limit, is_non_negative=non_negative)
             self._positions[asset] = known
             if non_negative:
-                self.require(known.expression() >= 0, label=f"{asset_id} non-negative")
+                with self.shared():
+                    self.require(known.expression() >= 0, label=f"{asset_id} non-negative")
         elif bound not in (None, known.bound) or (non_negative and not known.is_non_negative):
             raise ModelError(f"position {asset_id!r} was declared with other bounds before")
         return known.expression()
@@ -145,11 +224,18 @@ class Model:
         if constraint.expression.model is not self:
             raise ModelError("the constraint belongs to another model")
         self._refuse_changes()
+        if isinstance(constraint, Inequality):
+            key = (constraint.expression.key(), scale, width)
+            if key in self._required and self.prefix:
+                return
+            self._required.add(key)
         name = label if label is not None else self._unused(str(constraint)[: MAX_LABEL_LENGTH - 20])
+        name = self.prefix + name
         if name in self._labels:
             raise ModelError(f"two constraints are labelled {name!r}")
         self._labels.add(name)
-        rows = constraint.rows(name, scale=_positive(scale, "scale"), width=width)
+        with self.shared():
+            rows = constraint.rows(name, scale=_positive(scale, "scale"), width=width)
         self._requirements.append(Requirement(name, constraint, tuple(rows)))
 
     def require_margin(
@@ -160,12 +246,25 @@ class Model:
         label: str = "margin",
         scenarios: Mapping[str, Expression] | None = None,
         scale: int = 1,
+        compartment: str = "",
+        is_reported: bool = True,
     ) -> None:
-        """Require ``equity >= requirement``, and report both (`circuits.modelling.evaluation`); once a model."""
-        if self.margin_condition is not None:
+        """Require ``equity >= requirement``, and report both (`circuits.modelling.evaluation`).
+
+        One condition of a model is reported, others are made with `is_reported` false. `compartment` tells apart
+        conditions about equity that cannot be moved from one to another. What is built inside another model
+        (`embedded`) hands the condition to it.
+        """
+        margin = Margin(
+            equity, requirement, dict(scenarios or {}), self.prefix + label, scale, compartment, is_reported
+        )
+        if self._embedding.margins is not None:
+            self._embedding.margins(margin)
+            return
+        if is_reported and self.margin_condition is not None:
             raise ModelError("the model has a margin condition already")
         self.require(equity >= requirement, label, scale=scale)
-        self.margin_condition = Margin(equity, requirement, dict(scenarios or {}), label, scale)
+        self._margins.append(margin)
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
@@ -239,6 +338,53 @@ class Model:
     def clip(self, interval: Interval, scale: int = 1) -> Interval:
         """The part of an interval of values within the cap, in units of ``1/scale`` value unit."""
         return interval.clipped(None if self.cap is None else self.cap * scale - 1)
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """For gadgets that do not depend on where they are made: their labels have no prefix."""
+        with self._seen_as(replace(self._embedding, prefix="")):
+            yield
+
+    @contextmanager
+    def _seen_as(self, embedding: _Embedding) -> Iterator[None]:
+        before = self._embedding
+        self._embedding = embedding
+        try:
+            yield
+        finally:
+            self._embedding = before
+
+    def _run_outside(self, embedding: _Embedding, rule: MarginRule, margin: Margin) -> None:
+        """`rule`, with the assets, positions and labels that who opened the block has."""
+        with self._seen_as(embedding):
+            rule(replace(margin, label=margin.label.removeprefix(embedding.prefix)))
+
+    def _replaced_position(self, asset_id: str, *, bound: int | None, non_negative: bool) -> Expression:
+        """One leaf for what replaces a position, whichever block asks for it; `bound` is that of the position."""
+        rule, outside = self._embedding.replaced[asset_id]
+        with self._seen_as(outside):
+            expression = rule(self.position(asset_id, bound=bound))
+        if not expression.curvature.is_affine:
+            raise ModelError(f"({expression}) cannot stand in the place of a position: it is not affine")
+        leaf = self.memo(("replaced", asset_id, expression.key()), lambda: self._alias(asset_id, expression))
+        if non_negative and not leaf.is_non_negative:
+            with self.shared():
+                self.require(expression >= 0, label=f"{leaf.text()} non-negative")
+            leaf.is_non_negative = True
+        return leaf.expression()
+
+    def _alias(self, asset_id: str, expression: Expression) -> Alias:
+        return Alias(
+            self,
+            f"{asset_id}, replaced",
+            expression,
+            curvature=Curvature.AFFINE,
+            interval=expression.interval,
+            is_non_negative=expression.is_non_negative,
+            meaning=lambda values: values[0],
+            arguments=[expression],
+            text=f"({expression})",
+        )
 
     def _unused(self, label: str) -> str:
         number, candidate = 1, label

@@ -150,7 +150,13 @@ class LinearPerpetuals(ModelDefinition):
             conditions.append(condition)
         for compartment in self.isolated:
             condition = self._condition(model, inputs, values, compartment, is_isolated=True)
-            model.require(condition.equity >= condition.requirement, label=condition.label)
+            model.require_margin(
+                condition.equity,
+                condition.requirement,
+                label=condition.label,
+                compartment=condition.label,
+                is_reported=False,
+            )
             conditions.append(condition)
         for asset in self.uncounted:
             model.position(asset, non_negative=True)

@@ -74,6 +74,10 @@ class PortfolioMargin(ModelDefinition):
         self._add(model, book)
         return model
 
+    def value_cap(self, assets: Sequence[Asset], market: PublicMarket | None) -> int:
+        """That of `model`."""
+        return row_cap(self.book(assets, market), self.numbers)
+
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The rows."""
         self._add(model, self.book(tuple(model.assets), market))

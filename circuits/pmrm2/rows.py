@@ -97,28 +97,37 @@ class _Rows:
         beta = self._beta()
         for kind in MarginKind:
             if kind in margins:
-                rest = self._without_loss(kind)
-                self._final(kind, "basis", rest, getattr(self._figures, f"basis_{kind}"), beta)
+                value, charges = self._value(), self._charges(kind)
+                self._final(f"{kind}: basis", value, charges, getattr(self._figures, f"basis_{kind}"), beta)
                 for scenario, loss in zip(self._figures.scenarios, phi, strict=True):
-                    self._final(kind, f"scenario {scenario.name}", rest, getattr(scenario, kind), loss)
+                    label = f"{kind}: scenario {scenario.name}"
+                    self._final(label, value, charges, getattr(scenario, kind), loss)
 
-    def _final(self, kind: MarginKind, name: str, rest: Expression, factor: Factor, loss: Expression) -> None:
-        """9. ``den Q + num phi >= 0``."""
-        margin = factor.denominator * rest + factor.numerator * loss
-        self._model.require(margin >= 0, f"{kind}: {name}", scale=factor.denominator)
+    def _final(
+        self, label: str, value: Expression, charges: Expression, factor: Factor, loss: Expression
+    ) -> None:
+        """9. ``den Q + num phi >= 0``, as equity ``den V`` and requirement ``den charges - num phi``."""
+        scale = factor.denominator
+        requirement = scale * charges - factor.numerator * loss
+        self._model.require_margin(scale * value, requirement, label=label, scale=scale, is_reported=False)
 
-    # The margin without its loss.
+    # The margin without its loss, Q = V - charges.
 
-    def _without_loss(self, kind: MarginKind) -> Expression:
-        """``Q = V - charges``, concave."""
+    def _value(self) -> Expression:
+        """V, concave."""
+        return self._model.sum(
+            [
+                self._figures.cash * self._cash,
+                self._unsettled(),
+                *self._mark,
+                self._collateral_sum(self._figures.collaterals),
+            ]
+        )
+
+    def _charges(self, kind: MarginKind) -> Expression:
+        """What MM or IM is charged, convex."""
         figures = self._figures
         is_initial = kind is MarginKind.INITIAL
-        value = [
-            figures.cash * self._cash,
-            self._unsettled(),
-            *self._mark,
-            self._collateral_sum(figures.collaterals),
-        ]
         perp = figures.perp_charge.maintenance
         collateral = [charge.maintenance for charge in figures.collateral_charges]
         short = [charge.maintenance for charge in figures.short_option_charges]
@@ -144,7 +153,7 @@ class _Rows:
             for legs, charge in zip(figures.strikes, short, strict=True)
             if charge
         ]
-        return self._model.sum(value) - self._model.sum(charges)
+        return self._model.sum(charges)
 
     def _unsettled(self) -> Expression:
         """``u [q != 0]`` in value units, concave; the flag is exact, in either direction."""
@@ -153,7 +162,7 @@ class _Rows:
             return self._zero
         u = self._position(name)
         if self._holding is PerpHolding.PRIVATE:
-            u = self._model.memo(("counts", name), lambda: self._gated(u, name))
+            u = self._model.memo(("counts", u.key()), lambda: self._gated(u, name))
         return self._figures.unsettled * u
 
     def _gated(self, u: Expression, name: str) -> Expression:
@@ -163,7 +172,7 @@ class _Rows:
 
     def _is_held(self) -> Expression:
         """1 if q != 0, else 0, exactly: two booleans."""
-        return self._model.memo(("perp is held", self._columns.perp), self._make_held)
+        return self._model.memo(("perp is held", self._perp.key()), self._make_held)
 
     def _make_held(self) -> Expression:
         long = sign_test(self._perp - 1, label=f"{self._columns.perp} is long", exact=True)
