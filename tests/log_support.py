@@ -175,19 +175,20 @@ class StoredLog:
             return getattr(self.log, method)(session, *arguments)
 
 
-def database_at(path: Path) -> Database:
-    """A SQLite database with the tables of the service."""
-    database = Database(f"sqlite:///{path}")
+def database_at(url: str) -> Database:
+    """A database with the tables of the service."""
+    database = Database(url)
     with database.write() as session:
         Base.metadata.create_all(session.connection())
     return database
 
 
-def stored_log(path: Path, **options: Any) -> StoredLog:
-    """A log in a database at `path`, new or not."""
+def stored_log(place: Path | str, **options: Any) -> StoredLog:
+    """A log in a SQLite file or at the URL of a database, new or not."""
     witnesses = [witness.verifier_key for witness in WITNESSES]
     values = {"witnesses": witnesses, "clock": lambda: NOW, **options}
-    return StoredLog(database_at(path), TransparencyLog(ORIGIN, LOG_SIGNER, **values))
+    url = place if isinstance(place, str) else f"sqlite:///{place}"
+    return StoredLog(database_at(url), TransparencyLog(ORIGIN, LOG_SIGNER, **values))
 
 
 @contextmanager
