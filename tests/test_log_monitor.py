@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -32,7 +34,9 @@ from typer.testing import CliRunner
 
 from primitives.log_entry import LogEntry
 from primitives.signed_note import KeyType, NoteSigner, SignedNote
+from sealedbook import service_client
 from sealedbook.__main__ import app
+from sealedbook.commands import monitor_command
 from verifier.checks import VerificationError
 from verifier.log_history import LogHistory
 from verifier.log_monitor import (
@@ -147,6 +151,16 @@ def told(log: Sequence[LogEntry]) -> tuple[list[str], list[str]]:
 )
 def test_what_entries_say_together(log: list[LogEntry], events: list[str], checks: list[str]) -> None:
     assert told(log) == (events, checks)
+
+
+def test_a_revocation_is_found_by_what_it_revokes() -> None:
+    history = LogHistory()
+    revoked, standing = attestation(1), attestation(2)
+    for index, entry in enumerate([revoked, standing, BOB.revoke(standing), ALICE.revoke(revoked)]):
+        history.add(index, entry)
+    assert history.revocation_of(revoked) == (3, ALICE.revoke(revoked))
+    assert history.revocation_of(standing) is None
+    assert history.revocation_of(replace(revoked, issuer_key=BOB.public)) is None
 
 
 def state_of(data: list[bytes]) -> MonitorState:
@@ -282,7 +296,10 @@ class Command:
         return sorted(self.state.with_name("state.evidence").iterdir())
 
 
-def test_growth_fork_rollback_and_rewriting_over_http(tmp_path: Path) -> None:
+def test_growth_fork_rollback_and_rewriting_over_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_client, "FIRST_PAUSE_SECONDS", 0.01)
     command = Command(tmp_path)
     stored = stored_log(tmp_path / "log")
     forked = stored_log(tmp_path / "forked")
@@ -378,3 +395,42 @@ def test_another_log_key_and_a_wrong_option(tmp_path: Path) -> None:
         command.key.write_text("nonsense")
         assert command(url)[0] == 3
     assert signed_checkpoint(DATA[:1]) == stored.read("checkpoint")
+
+
+def test_looking_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = Command(tmp_path)
+    stored = stored_log(tmp_path / "log")
+    stored.append(DATA[:1])
+    rounds: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rounds.append(seconds)
+        if len(rounds) == 3:
+            raise KeyboardInterrupt
+        stored.append(DATA[len(rounds) : len(rounds) + 1])
+
+    monkeypatch.setattr(
+        monitor_command, "time", SimpleNamespace(sleep=sleep, time=time.time, monotonic=time.monotonic)
+    )
+    with served(stored) as (url, _):
+        arguments = ["monitor", url, "--log-key", str(command.key), "--state", str(command.state)]
+        result = CliRunner().invoke(app, [*arguments, "--interval", "60", "--json"])
+    assert result.exit_code == 130
+    reports = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["size"], len(each["events"])) for each in reports] == [(1, 1), (2, 1), (3, 1)]
+    assert rounds == [60.0] * 3
+
+
+def test_a_log_that_stays_silent_for_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_client, "FIRST_PAUSE_SECONDS", 0.0)
+    moments = iter(range(0, 100_000, 1800))
+    clock = SimpleNamespace(sleep=lambda _: None, time=time.time, monotonic=lambda: next(moments))
+    monkeypatch.setattr(monitor_command, "time", clock)
+    command = Command(tmp_path)
+    with served(stored_log(tmp_path / "log")) as (url, _):
+        pass
+    arguments = ["monitor", url, "--log-key", str(command.key), "--state", str(command.state)]
+    result = CliRunner().invoke(app, [*arguments, "--interval", "60", "--max-age", "1", "--json"])
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert (report["check"], "did not answer" in report["detail"]) == ("L9-freshness", True)

@@ -31,7 +31,7 @@ KEY = SIGNER.verifier_key
 NOTE = SignedNote(TEXT, (SIGNER.sign(TEXT),)).to_bytes()
 LINE = SIGNER.sign(TEXT).line()
 # every letter a note may hold: no control characters but the newline
-LETTERS = st.characters(min_codepoint=0x20, exclude_categories=("Cs",))
+LETTERS = st.characters(min_codepoint=0x20, codec="utf-8")
 TEXTS = st.lists(st.text(LETTERS, max_size=20), min_size=1, max_size=6).map(
     lambda lines: "\n".join(lines) + "\n"
 )

@@ -319,11 +319,12 @@ def test_cosignatures_that_are_refused(tmp_path: Path) -> None:
 def test_the_log_of_settings(tmp_path: Path) -> None:
     values: dict[str, Any] = {"issuer_key": ALICE.public.hex(), "data": tmp_path}
     key = LOG_SIGNER.to_secret_text()
+    signing: dict[str, Any] = {"log_key": key}
     witness = WITNESSES[0].verifier_key.to_text()
-    log = open_log(Settings(**values, log_key=key, log_witnesses=(witness,)))
+    log = open_log(Settings(**values, **signing, log_witnesses=(witness,)))
     assert (log.origin, log.verifier_key) == (ORIGIN, LOG_SIGNER.verifier_key)
     assert log.witnesses == (WITNESSES[0].verifier_key,)
-    assert open_log(Settings(**values, log_origin="elsewhere.example.com/x", log_key=key)).origin.startswith(
+    assert open_log(Settings(**values, log_origin="elsewhere.example.com/x", **signing)).origin.startswith(
         "else"
     )
     assert open_log(Settings(**values, log_origin=ORIGIN)).verifier_key is None

@@ -71,7 +71,7 @@ class LogHistory:
         self._keys_of_name: dict[str, set[bytes]] = defaultdict(set)
         self._books: dict[bytes, _Book] = {}
         self._books_at: dict[datetime, list[_Book]] = defaultdict(list)
-        self._revokers: dict[bytes, set[bytes]] = defaultdict(set)
+        self._revocations: dict[bytes, list[tuple[int, RevocationEntry]]] = defaultdict(list)
         self._by_given_up_keys: list[tuple[int, str, AttestationEntry | None]] = []
         self._contradictions: list[Conflict] = []
 
@@ -87,6 +87,14 @@ class LogHistory:
         """Every rule that is broken as things stand, in the order of the log."""
         found = [*self._contradictions, *self._two_books(), *self._given_up_keys()]
         return tuple(sorted(found, key=lambda each: each.indexes[-1]))
+
+    def revocation_of(self, entry: AttestationEntry) -> tuple[int, RevocationEntry] | None:
+        """The first revocation that has effect on this attestation, with its index; None if it stands."""
+        line = self._line(entry.issuer_key)
+        for index, revocation in self._revocations.get(entry.attestation_sha256, ()):
+            if self._line(revocation.issuer_key) == line:
+                return index, revocation
+        return None
 
     def _add_attestation(self, book: _Book) -> LogEvent:
         index, entry = book.index, book.entry
@@ -126,7 +134,7 @@ class LogHistory:
         if book is None or self._line(book.entry.issuer_key) != self._line(entry.issuer_key):
             text = f"taken back by a key that is not its issuer's: {what}"
             return LogEvent(index, EventKind.REVOCATION_WITHOUT_EFFECT, text)
-        self._revokers[entry.attestation_sha256].add(entry.issuer_key)
+        self._revocations[entry.attestation_sha256].append((index, entry))
         return LogEvent(index, EventKind.REVOCATION, f"{book.entry.issuer!r} takes back {what}")
 
     def _add_rotation(self, index: int, entry: RotationEntry) -> LogEvent:
@@ -147,15 +155,11 @@ class LogHistory:
         """What names the line of `key`: its first key."""
         return self._first_of_line.get(key, key)
 
-    def _is_revoked(self, entry: AttestationEntry) -> bool:
-        line = self._line(entry.issuer_key)
-        return any(self._line(key) == line for key in self._revokers.get(entry.attestation_sha256, ()))
-
     def _two_books(self) -> Iterator[Conflict]:
         for as_of, books in self._books_at.items():
             standing: dict[bytes, list[_Book]] = defaultdict(list)
             for book in books if len(books) > 1 else ():
-                if not self._is_revoked(book.entry):
+                if self.revocation_of(book.entry) is None:
                     standing[self._line(book.entry.issuer_key)].append(book)
             for of_one_line in standing.values():
                 count = len({book.entry.book_digest for book in of_one_line})
@@ -164,7 +168,7 @@ class LogHistory:
 
     def _given_up_keys(self) -> Iterator[Conflict]:
         for index, text, attestation in self._by_given_up_keys:
-            if attestation is None or not self._is_revoked(attestation):
+            if attestation is None or self.revocation_of(attestation) is None:
                 yield Conflict(Check.LOG_ISSUER_KEYS, (index,), f"{text}: entry {index}")
 
 

@@ -121,12 +121,13 @@ class MonitorState:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one look at the log showed: the state to remember, what is new, and which rules are broken."""
+    """What one look at the log showed: the state to remember, what is new, which rules are broken, and all together."""
 
     state: MonitorState
     previous_size: int | None
     events: tuple[LogEvent, ...]
     conflicts: tuple[Conflict, ...]
+    history: LogHistory
 
     def with_conflict(self, conflict: Conflict) -> Observation:
         """The same with a further conflict."""
@@ -174,6 +175,7 @@ def observe(source: LogSource, policy: LogPolicy, state: MonitorState | None, *,
         state.checkpoint.size if state is not None else None,
         tuple(events[known.size :]),
         history.conflicts(),
+        history,
     )
 
 
