@@ -87,6 +87,8 @@ export interface AccountsClaim {
   readonly name: string;
   readonly model: string;
   readonly market?: string;
+  /** Name of the file with signatures of the market by its sources. */
+  readonly signatures?: string;
   readonly statement: string;
   readonly batches: number;
 }
@@ -227,7 +229,7 @@ export interface BundleReport extends BaseReport {
   readonly claims: readonly (AccountsClaimReport | SolvencyReport)[];
 }
 
-/** C1 to C4 for all batches of one claim. */
+/** C1 to C4, and M2, for all batches of one claim. */
 export interface AccountsClaimReport extends BaseReport {
   readonly kind: 'accounts';
   readonly claim: AccountsClaim;
@@ -274,6 +276,8 @@ export interface BatchInput {
   /** The files that the claim names. */
   readonly model: Uint8Array;
   readonly market?: Uint8Array;
+  /** Signatures of the market; without them their check is skipped, and the report says so. */
+  readonly signatures?: Uint8Array;
   /** Canonical form of the statement, for models that are not compiled here. */
   readonly statement?: Uint8Array;
 }

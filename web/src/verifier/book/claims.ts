@@ -64,14 +64,19 @@ function readClaim(entry: Field, fileNames: ReadonlySet<string>): Claim {
 }
 
 function readAccounts(entry: Field, fileNames: ReadonlySet<string>): AccountsClaim {
-  const fields = entry.record(ACCOUNTS_FIELDS, ['market']);
+  const fields = entry.record(ACCOUNTS_FIELDS, ['market', 'signatures']);
   fields.get('kind').constant('accounts');
   const market = fields.optional('market', (field) => readFileName(field, fileNames));
+  const signatures = fields.optional('signatures', (field) => readFileName(field, fileNames));
+  if (signatures !== undefined && market === undefined) {
+    throw entry.error("'signatures' are of a market, and there is none");
+  }
   return {
     kind: 'accounts',
     name: readName(fields),
     model: readFileName(fields.get('model'), fileNames),
     ...(market === undefined ? {} : { market }),
+    ...(signatures === undefined ? {} : { signatures }),
     statement: fields.get('statement').hex(DIGEST_BYTES),
     batches: fields.get('batches').integer(1, MAX_BATCHES),
   };

@@ -23,11 +23,24 @@ function readSignatureFile(file: Uint8Array): Uint8Array {
 /** Throws a FormError unless the signature holds. */
 export function checkSignature(attestation: Uint8Array, signatureFile: Uint8Array, publicKey: string): void {
   const key = fromHex(publicKey, KEY_BYTES, 'the public key');
-  checkKey(key);
   const signature = readSignatureFile(signatureFile);
-  // zip215: false is RFC 8032: canonical R and A, S below the order of the group.
-  if (!ed25519.verify(signature, concat(LABEL, attestation), key, { zip215: false })) {
-    throw new FormError('the signature does not fit the attestation and the key in it');
+  checkEd25519(signature, concat(LABEL, attestation), key, 'the signature of the attestation');
+}
+
+/**
+ * Throws a FormError unless 8 S B = 8 R + 8 SHA-512(R || A || message) A, with A and R canonical, A not of small order and
+ * S below the order of the group.
+ */
+export function checkEd25519(
+  signature: Uint8Array,
+  message: Uint8Array,
+  key: Uint8Array,
+  what: string,
+): void {
+  checkKey(key);
+  // zip215: false is RFC 8032; true would admit encodings that are not canonical.
+  if (!ed25519.verify(signature, message, key, { zip215: false })) {
+    throw new FormError(`${what} does not match`);
   }
 }
 

@@ -242,7 +242,9 @@ function accountsReport(
   let claimCase: AccountsCase | undefined;
   const base = recorder.run(() => {
     insist(input, claim);
-    claimCase = checkAccountsClaim(recorder, attestation.book, claim, documentsOf(input, claim));
+    const signatures = claim.signatures === undefined ? undefined : fileOf(input.files, claim.signatures);
+    const documents = documentsOf(input, claim);
+    claimCase = checkAccountsClaim(recorder, attestation.book, claim, documents, signatures);
     checkBatches(recorder, input, claimCase);
     findAccounts(recorder, 'Every account', claimCase, insisted);
     return `Every account satisfies the statement of '${claim.name}'.`;

@@ -13,6 +13,7 @@ import { type ClaimStatement, claimStatement, type Documents } from '../models/c
 import type { Recorder } from '../report.ts';
 import type { AccountsClaim } from '../types.ts';
 import { claimContext } from './context.ts';
+import { marketSigners } from './market-signatures.ts';
 
 const SESSION = 'sealedbook/v1/accounts';
 const WEIGHT_BYTES = 16;
@@ -27,17 +28,19 @@ export interface AccountsCase {
   readonly size: number;
 }
 
-/** C1 and C2, and the half of C3 about the number of batches. */
+/** C1, M2 and C2. `signatures` are those of the market, where the claim has them. */
 export function checkAccountsClaim(
   recorder: Recorder,
   book: Book,
   claim: AccountsClaim,
   documents: Documents,
+  signatures: Uint8Array | undefined,
 ): AccountsCase {
   const statement = recorder.check('C1-documents', 'Model and market make a statement.', () => {
     const value = claimStatement('C1-documents', documents, book.assets, 'book');
     return { value, data: { source: value.summary.source, bits: value.summary.bits } };
   });
+  checkMarketSignatures(recorder, claim, documents.market, signatures);
   recorder.check('C2-statement', 'It is the statement that is claimed.', () => {
     if (statement.summary.digest !== claim.statement) {
       throw new FormError(
@@ -47,6 +50,32 @@ export function checkAccountsClaim(
     return { value: undefined, data: { digest: claim.statement } };
   });
   return { book, claim, documents, statement, size: batchSize(statement.statement, book.leafCount) };
+}
+
+function checkMarketSignatures(
+  recorder: Recorder,
+  claim: AccountsClaim,
+  market: Uint8Array | undefined,
+  signatures: Uint8Array | undefined,
+): void {
+  if (claim.signatures === undefined) {
+    return;
+  }
+  if (signatures === undefined || market === undefined) {
+    recorder.skip('M2-signatures', 'The signatures of the market were not given.');
+    return;
+  }
+  const signers = recorder.check('M2-signatures', 'Every signature of the market holds.', () => {
+    const value = marketSigners(signatures, market);
+    return { value, data: { keys: value.map(({ publicKey }) => publicKey) } };
+  });
+  for (const { source, publicKey } of signers) {
+    recorder.find(
+      `Market of '${claim.name}'`,
+      `signed with key ${publicKey}, which calls itself '${source}': compare the key with its source`,
+      'claimed',
+    );
+  }
 }
 
 /** C3: as many batches as there have to be, and every proof of exactly the length of its shape. */

@@ -50,13 +50,17 @@ function verify(recorder: Recorder, input: BatchInput, reached: Reached): string
   checkListed(recorder, attestation, [
     [claim.model, input.model],
     ...(claim.market === undefined ? [] : [[claim.market, input.market] as const]),
+    ...(claim.signatures === undefined || input.signatures === undefined
+      ? []
+      : [[claim.signatures, input.signatures] as const]),
     [batchProofFile(claim.name, input.batchIndex), input.proof],
   ]);
-  const claimCase = checkAccountsClaim(recorder, book, claim, {
+  const documents = {
     model: input.model,
     ...(claim.market === undefined || input.market === undefined ? {} : { market: input.market }),
     ...(input.statement === undefined ? {} : { statement: input.statement }),
-  });
+  };
+  const claimCase = checkAccountsClaim(recorder, book, claim, documents, input.signatures);
   reached.claimCase = claimCase;
   checkProofFiles(recorder, claimCase, [[input.batchIndex, input.proof.length]]);
   const commitments = commitmentsOf(recorder, input, claimCase);

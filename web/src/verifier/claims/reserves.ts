@@ -14,6 +14,8 @@ const AMOUNT_LIMIT = 1n << 96n;
 const MAX_ADDRESSES = 65_536;
 const MAX_CHAIN = 64;
 const MAX_ADDRESS = 256;
+const MAX_SCHEME = 64;
+const MAX_SIGNATURE_TEXT = 4096;
 
 export interface AddressSignature {
   readonly scheme: string;
@@ -98,15 +100,18 @@ function readAddresses(field: Field, amount: (field: Field) => bigint): ReserveA
       ['chain', 'address', 'balance'],
       ['block_height', 'scheme', 'message', 'signature'],
     );
+    const chain = checkName(fields.get('chain').text(), MAX_CHAIN, `${entry.path}.chain`);
     const address = checkName(fields.get('address').text(), MAX_ADDRESS, `${entry.path}.address`);
-    if (seen.has(address.toLowerCase())) {
-      throw entry.error(`address ${address} appears twice`);
+    // Neither has a line break, so that the two cannot run into each other.
+    const key = `${chain}\n${address}`.toLowerCase();
+    if (seen.has(key)) {
+      throw entry.error(`${chain} address ${address} appears twice`);
     }
-    seen.add(address.toLowerCase());
+    seen.add(key);
     fields.optional('block_height', (height) => height.integer(0, Number.MAX_SAFE_INTEGER));
     const signature = readSignature(entry);
     return {
-      chain: checkName(fields.get('chain').text(), MAX_CHAIN, `${entry.path}.chain`),
+      chain,
       address,
       balance: amount(fields.get('balance')),
       ...(signature === undefined ? {} : { signature }),
@@ -116,7 +121,14 @@ function readAddresses(field: Field, amount: (field: Field) => bigint): ReserveA
 
 function readSignature(entry: Field): AddressSignature | undefined {
   const object = entry.object();
-  const text = (key: string): string => new Field(object.get(key) ?? null, `${entry.path}.${key}`).text();
+  const text = (key: string): string => {
+    const field = new Field(object.get(key) ?? null, `${entry.path}.${key}`);
+    const length = Array.from(field.text()).length;
+    if (length === 0 || length > MAX_SIGNATURE_TEXT) {
+      throw field.error(`has ${length} characters, not between 1 and ${MAX_SIGNATURE_TEXT}`);
+    }
+    return field.text();
+  };
   const present = ['scheme', 'message', 'signature'].filter((key) => object.has(key)).length;
   if (present === 0) {
     return undefined;
@@ -124,7 +136,11 @@ function readSignature(entry: Field): AddressSignature | undefined {
   if (present !== 3) {
     throw entry.error("'scheme', 'message' and 'signature' come together");
   }
-  return { scheme: text('scheme'), message: text('message'), signature: text('signature') };
+  return {
+    scheme: checkName(text('scheme'), MAX_SCHEME, `${entry.path}.scheme`),
+    message: text('message'),
+    signature: text('signature'),
+  };
 }
 
 /** Totals of all assets of the book, in its order, in base units. */
