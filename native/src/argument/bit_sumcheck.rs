@@ -65,8 +65,8 @@ impl BitSumcheck {
     /// Set the next variable.
     pub fn bind(&mut self, challenge: &Fr) -> Result<(), KernelError> {
         self.half()?;
-        self.table = bind_first(&self.table, challenge);
-        self.weights = bind_first(&self.weights, challenge);
+        bind_first(&mut self.table, challenge);
+        bind_first(&mut self.weights, challenge);
         // What is left of eq without its first variable is the sum over that variable.
         if self.equality.len() > 1 {
             let (zero, one) = self.equality.split_at(self.equality.len() / 2);
@@ -93,17 +93,19 @@ impl BitSumcheck {
     }
 }
 
-/// `(1 - x) zero + x one` of the two halves of a table.
-fn bind_first(table: &[Fr], challenge: &Fr) -> Vec<Fr> {
-    let (zero, one) = table.split_at(table.len() / 2);
-    let mut bound = vec![Fr::ZERO; zero.len()];
-    fill_chunks(&mut bound, CHUNK, |offset, part| {
-        for ((value, at_zero), at_one) in part.iter_mut().zip(&zero[offset..]).zip(&one[offset..]) {
-            let slope = at_one.sub(at_zero);
-            *value = if slope == Fr::ZERO { *at_zero } else { at_zero.add(&slope.mul(challenge)) };
+/// Replaces a table by `(1 - x) zero + x one` of its two halves.
+fn bind_first(table: &mut Vec<Fr>, challenge: &Fr) {
+    let half = table.len() / 2;
+    let (zero, one) = table.split_at_mut(half);
+    fill_chunks(zero, CHUNK, |offset, part| {
+        for (value, at_one) in part.iter_mut().zip(&one[offset..]) {
+            let slope = at_one.sub(value);
+            if slope != Fr::ZERO {
+                *value = value.add(&slope.mul(challenge));
+            }
         }
     });
-    bound
+    table.truncate(half);
 }
 
 /// `lambda_k / eq(tau, k)`, zero where lambda has no more entries; 1/eq is a product of two tables of about
@@ -155,6 +157,12 @@ mod tests {
         (odd, even.sub(&at(0)))
     }
 
+    /// `x (one - zero)` of the halves of a table.
+    fn slopes(table: &[Fr], x: &Fr) -> Vec<Fr> {
+        let (zero, one) = table.split_at(table.len() / 2);
+        scalar::scale(&scalar::sub(one, zero).unwrap(), x)
+    }
+
     #[test]
     fn every_round_agrees_with_its_definition() {
         for (variables, width) in [(1usize, 2), (1, 0), (2, 3), (5, 20), (13, 5000), (14, 1 << 14)] {
@@ -172,7 +180,9 @@ mod tests {
                 let expected = definition(&table, &weights, &tau[j + 1..]);
                 assert!(sumcheck.round_coefficients() == Ok(expected));
                 sumcheck.bind(challenge).unwrap();
-                (table, weights) = (bind_first(&table, challenge), bind_first(&weights, challenge));
+                for values in [&mut table, &mut weights] {
+                    *values = scalar::add(&values[..values.len() / 2], &slopes(values, challenge)).unwrap();
+                }
             }
             assert!(sumcheck.table() == table && sumcheck.weights() == weights);
             assert!(sumcheck.round_coefficients().is_err() && sumcheck.bind(&ONE).is_err());

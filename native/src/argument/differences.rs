@@ -28,8 +28,10 @@ use crate::parallel::{fill_chunks, map_ranges};
 const BLOCK: usize = 512;
 /// Tasks for the rows of G: each goes through all lists.
 const TASKS: usize = 4;
-/// A list as long as this is worth a table of the sums of all subsets of its eight weights.
-const LONG: usize = 96;
+/// A list as long as this is worth tables of the sums of all subsets of four of its eight weights,
+const SHORT: usize = 5;
+/// and as long as this, of all eight.
+const LONG: usize = 64;
 /// J at most: the matrices have 4^J elements.
 const MAX_LEADING: u32 = 9;
 
@@ -214,38 +216,27 @@ impl Differences {
                 continue;
             }
             let shared = self.shared[block.first_byte + list / self.rows];
+            let digits = weights.each_ref().map(Digits::from);
             let (rows, others) = (start..stop, differences);
-            if differences.len() < LONG {
-                let digits = weights.each_ref().map(Digits::from);
-                add_list(
-                    rows,
-                    others,
-                    shared,
-                    first,
-                    length,
-                    sums,
-                    #[inline(always)]
-                    |sum, mut bits| {
-                        while bits != 0 {
-                            sum.add(&digits[bits.trailing_zeros() as usize]);
-                            bits &= bits - 1;
-                        }
-                    },
-                );
+            if differences.len() < SHORT {
+                add_list(rows, others, shared, first, length, sums, |sum, mut bits| {
+                    while bits != 0 {
+                        sum.add(&digits[bits.trailing_zeros() as usize]);
+                        bits &= bits - 1;
+                    }
+                });
+            } else if differences.len() < LONG {
+                let lower: [DigitSum; 16] = subset_sums(&digits[..4]);
+                let upper: [DigitSum; 16] = subset_sums(&digits[4..]);
+                add_list(rows, others, shared, first, length, sums, |sum, bits| {
+                    sum.merge(&lower[usize::from(bits & 15)]);
+                    sum.merge(&upper[usize::from(bits >> 4)]);
+                });
             } else {
-                let table = subset_sums(weights);
-                add_list(
-                    rows,
-                    others,
-                    shared,
-                    first,
-                    length,
-                    sums,
-                    #[inline(always)]
-                    |sum, bits| {
-                        sum.add(&table[usize::from(bits)]);
-                    },
-                );
+                let table: [DigitSum; 256] = subset_sums(&digits);
+                add_list(rows, others, shared, first, length, sums, |sum, bits| {
+                    sum.merge(&table[usize::from(bits)]);
+                });
             }
         }
     }
@@ -318,15 +309,18 @@ fn add_list(
     }
 }
 
-/// The sums of the 256 subsets of eight weights.
-fn subset_sums(weights: &[Fr; 8]) -> [Digits; 256] {
-    let mut sums = [Fr::ZERO; 256];
+/// The sums of all subsets of log2(SIZE) weights.
+#[inline(always)]
+fn subset_sums<const SIZE: usize>(weights: &[Digits]) -> [DigitSum; SIZE] {
+    let mut sums = [DigitSum::ZERO; SIZE];
     for (bit, weight) in weights.iter().enumerate() {
         for subset in 0..1 << bit {
-            sums[1 << bit | subset] = sums[subset].add(weight);
+            let mut sum = sums[subset];
+            sum.add(weight);
+            sums[1 << bit | subset] = sum;
         }
     }
-    std::array::from_fn(|subset| Digits::from(&sums[subset]))
+    sums
 }
 
 /// The J of least cost in nanoseconds, if that is well below the cost without differences.
@@ -343,4 +337,66 @@ fn choose_leading(table: &BitTable, shared: &SharedLine) -> Option<u32> {
     };
     let best = (1..=variables.min(MAX_LEADING)).min_by(|left, right| cost(left).total_cmp(&cost(right)))?;
     (cost(&best) < 2.0 * bits * accounts).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bit_table::samples;
+    use super::super::shared_line::samples::sparse_table;
+    use super::*;
+    use crate::point::samples::scalars;
+
+    #[test]
+    fn differences_are_found_whatever_the_length() {
+        for length in [0, 1, 7, 8, 9, 24, 30] {
+            let line: Vec<u8> = (0..length).map(|i| i as u8 * 37).collect();
+            let mut other = line.clone();
+            for place in (0..length).filter(|place| place % 3 == 1 || *place == 7) {
+                other[place] ^= 1 << (place % 8) | 1;
+            }
+            let mut found = Vec::new();
+            for_each_difference(&line, &other, |place, bits| found.push((place, bits)));
+            let expected = (0..length).map(|i| (i, line[i] ^ other[i])).filter(|(_, bits)| *bits != 0);
+            assert!(found == expected.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn portable_sums_agree_with_those_of_vectors() {
+        // Lists shorter and longer than the limits for tables, relative to the line of an account and to none.
+        for (table, leading) in [(sparse_table(256, 300, 40, 9), 8), (samples::table(128, 33), 7)] {
+            for shared in [table.account(0).to_vec(), vec![0; table.stride()]] {
+                let differences = Differences::with_leading(&table, shared, leading);
+                let weights = scalars(8 * 300);
+                for block in &differences.blocks {
+                    let lists = block.lists().count();
+                    let weights: Vec<[Fr; 8]> = weights
+                        .chunks_exact(8)
+                        .cycle()
+                        .take(lists)
+                        .map(|w| std::array::from_fn(|i| w[i]))
+                        .collect();
+                    let length = (1 << leading) + 1;
+                    for first in [0, 64] {
+                        let mut portable = vec![DigitSum::ZERO; 64 * length];
+                        let mut chosen = portable.clone();
+                        differences.add_block_portably(block, &weights, first, &mut portable);
+                        differences.add_block(block, &weights, first, &mut chosen);
+                        assert!(portable.iter().any(|sum| sum.0 != [0; 8]));
+                        assert!(portable.iter().zip(&chosen).all(|(left, right)| left.0 == right.0));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_account_variables_set_aside_follow_the_cost() {
+        // Few accounts of a wide statement: all variables. Many accounts: some are left to the folded table.
+        let few = Differences::new(&sparse_table(64, 8000, 4, 3)).unwrap();
+        assert_eq!((few.leading(), few.account_variables()), (6, 6));
+        let many = Differences::new(&sparse_table(4096, 1100, 9, 3)).unwrap();
+        assert!(many.leading() < many.account_variables() && many.leading() <= MAX_LEADING);
+        assert!(Differences::new(&samples::table(64, 8000)).is_none());
+    }
 }

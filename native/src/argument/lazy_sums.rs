@@ -115,6 +115,14 @@ impl DigitSum {
         }
     }
 
+    /// Adds another such sum; together they have at most 2^32 elements.
+    #[inline(always)]
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, digit) in self.0.iter_mut().zip(&other.0) {
+            *sum += digit;
+        }
+    }
+
     #[inline]
     pub fn reduce(&self) -> Fr {
         let (mut value, mut carry) = ([0; 5], 0u128);
@@ -262,6 +270,9 @@ mod tests {
             lazy.add(&Digits::from(scalar));
         }
         assert!(lazy.reduce() == sum(scalars.iter().copied()));
+        let mut doubled = lazy;
+        doubled.merge(&lazy);
+        assert!(doubled.reduce() == lazy.reduce().add(&lazy.reduce()));
         // 2^32 - 1 times the largest integer of 256 bits, near the limit of the digits.
         let largest = DigitSum([u64::from(u32::MAX) * u64::from(u32::MAX); 8]);
         let digit = Fr::from_i64(i64::from(u32::MAX));
