@@ -156,7 +156,8 @@ def test_what_entries_say_together(log: list[LogEntry], events: list[str], check
 def test_a_revocation_is_found_by_what_it_revokes() -> None:
     history = LogHistory()
     revoked, standing = attestation(1), attestation(2)
-    for index, entry in enumerate([revoked, standing, BOB.revoke(standing), ALICE.revoke(revoked)]):
+    log: list[LogEntry] = [revoked, standing, BOB.revoke(standing), ALICE.revoke(revoked)]
+    for index, entry in enumerate(log):
         history.add(index, entry)
     assert history.revocation_of(revoked) == (3, ALICE.revoke(revoked))
     assert history.revocation_of(standing) is None
