@@ -3,14 +3,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WEB_STAMP := web/node_modules/.installed
+WEB_SOURCES := $(shell find web/src web/index.html web/vite.config.ts -type f 2>/dev/null)
 NATIVE_SOURCES := $(wildcard native/src/*.rs native/src/*/*.rs) native/Cargo.toml native/Cargo.lock
 
-.PHONY: demo test install lint format bench clean
+.PHONY: demo serve test install page lint format bench clean
 
-demo: $(STAMP)
+demo: $(STAMP) page
 	$(BIN)/sealedbook demo
 
-test: $(STAMP)
+# The service of the demonstration, kept up: prints the address of the check page and what to drop on it.
+serve: $(STAMP) page
+	$(BIN)/sealedbook demo --serve
+
+# The check page: one HTML file, which the service serves and which works from disk. Needs Node.js and npm.
+page: web/dist/index.html
+web/dist/index.html: $(WEB_STAMP) $(WEB_SOURCES)
+	@if command -v npm >/dev/null; then npm --prefix web run --silent build; \
+	else echo "No Node.js here: the check page is not built; the service says so in its place."; fi
+$(WEB_STAMP): web/package.json web/package-lock.json
+	@if command -v npm >/dev/null; then npm --prefix web ci --no-audit --no-fund --loglevel=error; mkdir -p $(@D); touch $@; fi
+
+test: $(STAMP) page
 	$(BIN)/python -m pytest -n 2
 	@if command -v cargo >/dev/null; then cargo test --quiet --release --lib --manifest-path native/Cargo.toml; \
 	else echo "No Rust toolchain here: the tests of the native backend did not run."; fi

@@ -33,6 +33,7 @@ from sealedbook.demo.book import MAXIMUM_ACCOUNTS, MINIMUM_ACCOUNTS, STRESS, Dem
 from sealedbook.demo.cheating import ATTEMPTS, Attempt, PrivateRefusal, judges, run_attempt
 from sealedbook.demo.documents import MODEL, HolderStatement
 from sealedbook.demo.errors import DemoFailedError, DemoFolderError
+from sealedbook.demo.keep import tell_what_is_there
 from sealedbook.demo.margin import (
     evaluate_margins,
     margin_market,
@@ -43,6 +44,7 @@ from sealedbook.demo.margin import (
 from sealedbook.demo.market import Kind, black_76, demo_market
 from sealedbook.demo.run import run_demo
 from sealedbook.demo.scene import DemoOptions, Scene
+from sealedbook.demo.service import DemoService
 from sealedbook.demo.stage import ShownCommand, Stage, wrap_command
 from sealedbook.demo.steps import STEPS
 from sealedbook.demo.workspace import MARKER_NAME, Workspace
@@ -342,6 +344,8 @@ def test_the_commands_shown_do_what_the_text_says(shown: Performance, tmp_path: 
     _give_what_the_commands_start_from(space, tmp_path)
     codes = set()
     for command in shown.scene.stage.commands:
+        if _address_in(command) or str(space.fetched) in command.words:
+            continue  # of the service: see the next test
         program, name = command.words[:2]
         assert program == "sealedbook"
         arguments = list(command.words[1:])
@@ -354,6 +358,55 @@ def test_the_commands_shown_do_what_the_text_says(shown: Performance, tmp_path: 
         assert outcome.exit_code == command.exit_code, (arguments, outcome.output)
         codes.add(int(command.exit_code))
     assert codes == {ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.REFUSED_INPUT}
+
+
+def _address_in(command: ShownCommand) -> str | None:
+    return next((word for word in command.words if word.startswith("http://")), None)
+
+
+def test_the_commands_of_the_service_do_what_the_text_says(shown: Performance, tmp_path: Path) -> None:
+    """Against the service as the demonstration left it, which has stopped and is started again."""
+    scene, fetched = shown.scene, shown.scene.space.fetched
+    commands = [
+        command for command in scene.stage.commands if _address_in(command) or str(fetched) in command.words
+    ]
+    assert [command.words[1] for command in commands] == [
+        "publish",
+        "check",
+        "fetch",
+        "verify",
+        "check",
+        "monitor",
+    ]
+    with DemoService(scene.space.service).running(scene.engine.name) as url:
+        for command in commands:
+            arguments = [
+                url if word == _address_in(command) else word.replace(str(fetched), str(tmp_path / "fetched"))
+                for word in command.words[1:]
+            ]
+            arguments = [word.replace(str(tmp_path / "fetched-opening"), str(scene.space.folder / "fetched-opening"))
+                         for word in arguments]  # fmt: skip
+            outcome = CliRunner().invoke(app, arguments)
+            assert outcome.exit_code == command.exit_code, (arguments, outcome.output)
+    assert (tmp_path / "fetched" / "leaves.bin").is_file()
+
+
+def test_a_demonstration_says_how_to_look_at_its_service(shown: Performance) -> None:
+    output = io.StringIO()
+    stage = Stage(Console(file=output, width=140), Console(file=io.StringIO()))
+    settings = tell_what_is_there(shown.scene.space.folder, stage, 8080)
+    assert settings == shown.scene.space.service / "service.toml"
+    for text in (
+        "http://127.0.0.1:8080/",
+        shown.scene.verified.attestation.book.digest().hex(),
+        shown.scene.issuer_key.hex(),
+    ):
+        assert text in output.getvalue()
+
+
+def test_a_service_that_was_never_published_to_is_not_kept_up(tmp_path: Path) -> None:
+    with pytest.raises(DemoFolderError, match="holds no demonstration that published"):
+        tell_what_is_there(tmp_path, Stage(Console(quiet=True), Console(quiet=True)), 8080)
 
 
 def test_the_exchange_alone_is_told_who_is_short_and_by_how_much(shown: Performance) -> None:

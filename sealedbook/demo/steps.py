@@ -10,6 +10,7 @@ from sealedbook.demo.closing import closing_findings
 from sealedbook.demo.exchange_steps import make_and_import, prove_accounts, prove_margin, prove_reserves, seal
 from sealedbook.demo.holder_steps import certify, check_inclusion
 from sealedbook.demo.scene import Scene, Step
+from sealedbook.demo.service_steps import serve_and_check
 
 
 def cheat(scene: Scene) -> None:
@@ -56,6 +57,7 @@ STEPS: Final = (
     Step("Verify it as an auditor", audit),
     Step("Check three accounts as their holders", check_inclusion),
     Step("Prove something about one account to a lender", certify),
+    Step("Publish it to a service, and check through it", serve_and_check),
     Step("What cheating looks like", cheat),
     Step("What was shown, and what was not", close),
 )

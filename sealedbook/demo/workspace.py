@@ -8,6 +8,8 @@
 <out>/book/ vault/ bundle/ openings/           what the steps make
 <out>/statement.json certificate.json          what a holder proves to a lender
 <out>/margin-certificate.json                  what a holder proves to a counterparty
+<out>/service/ fetched/ fetched-opening.json   the service's keys and data, and what came from it
+<out>/monitor.json                             what a monitor of its log remembers
 <out>/cheating/                                altered copies, one for every attempt
 """
 
@@ -44,6 +46,10 @@ class Workspace:
         self.vault = folder / "vault"
         self.bundle = folder / "bundle"
         self.openings = folder / "openings"
+        self.service = folder / "service"
+        self.fetched = folder / "fetched"
+        self.fetched_opening = folder / "fetched-opening.json"
+        self.monitor_state = folder / "monitor.json"
         self.cheating = folder / "cheating"
 
     @property
@@ -52,7 +58,9 @@ class Workspace:
         files = (self.accounts, self.assets, self.market, self.model, self.reserves)
         margins = (self.margin_model, self.margin_market, self.margins, self.margin_certificate)
         shown = (self.statement, self.certificate)
-        return (*files, *margins, *shown, self.book, self.vault, self.bundle, self.openings, self.cheating)
+        served = (self.service, self.fetched, self.fetched_opening, self.monitor_state)
+        folders = (self.book, self.vault, self.bundle, self.openings, self.cheating)
+        return (*files, *margins, *shown, *served, *folders)
 
     @staticmethod
     def prepare(folder: Path) -> Workspace:
