@@ -78,12 +78,16 @@ def check(
     its attestation, its signature and its place in the log are checked besides; the service does not learn which
     leaf is yours.
     """
+    outsider = opening.startswith(("http://", "https://"))
+    if account is None and not outsider:
+        raise typer.BadParameter("give your account id, as you know it", param_hint="--account")
     with reported_errors(as_json=as_json):
-        outsider = opening.startswith(("http://", "https://"))
         url = opening if outsider else service
         if url is None:
             trust = _Trust(bundle, root, book_digest, read_issuer_key(issuer_key))
-            print_report(opening_report(_check_alone(opening, account, trust, backend)), as_json=as_json)
+            print_report(
+                opening_report(_check_alone(opening, account or "", trust, backend)), as_json=as_json
+            )
             return
         if bundle is not None or root is not None or book_digest is not None or (outsider and service):
             raise OptionError("give one of --bundle FOLDER, --root HEX, --book-digest HEX or --service URL")
@@ -98,8 +102,8 @@ def check(
                 report = service_report(url, check_service(client, policy, issuer_key=key))
             else:
                 data = read_small_file(Path(opening), "OPENING", MAX_OPENING_BYTES)
-                typed = _typed_account(account)
-                checked = check_opening(client, policy, data, typed, get_backend(backend), issuer_key=key)
+                engine = get_backend(backend)
+                checked = check_opening(client, policy, data, account or "", engine, issuer_key=key)
                 report = opening_service_report(*checked)
         print_report(report, as_json=as_json)
 
@@ -114,26 +118,19 @@ class _Trust:
     issuer_key: bytes | None
 
 
-def _check_alone(opening: str, account: str | None, trust: _Trust, backend: str | None) -> VerifiedOpening:
+def _check_alone(opening: str, account: str, trust: _Trust, backend: str | None) -> VerifiedOpening:
     """Check an opening against a bundle, a root hash or a book digest."""
     if sum(value is not None for value in (trust.bundle, trust.root, trust.book_digest)) != 1:
         raise OptionError("give one of --bundle FOLDER, --root HEX, --book-digest HEX or --service URL")
-    typed = _typed_account(account)
     data = read_small_file(Path(opening), "OPENING", MAX_OPENING_BYTES)
     engine = get_backend(backend)
     if trust.bundle is not None:
         folder = existing_folder(trust.bundle)
-        return verify_opening_in_bundle(data, typed, folder, engine, issuer_key=trust.issuer_key)
+        return verify_opening_in_bundle(data, account, folder, engine, issuer_key=trust.issuer_key)
     if trust.issuer_key is not None:
         raise OptionError("--issuer-key goes with --bundle: a root or digest carries no signature")
     if trust.root is not None:
         trusted = TrustedRoot(root_hash=parse_hex(trust.root, HASH_BYTES, "--root"))
     else:
         trusted = TrustedRoot(book_digest=parse_hex(trust.book_digest or "", HASH_BYTES, "--book-digest"))
-    return verify_opening_against_root(data, typed, trusted, engine)
-
-
-def _typed_account(account: str | None) -> str:
-    if account is None:
-        raise typer.BadParameter("give your account id, as you know it", param_hint="--account")
-    return account
+    return verify_opening_against_root(data, account, trusted, engine)
