@@ -11,8 +11,9 @@ import type { Asset, LeafSummary, TreeNode } from '../types.ts';
 
 const FORMAT = 'sealedbook/opening/v1';
 const AMOUNT = /^-?[1-9][0-9]{0,18}$/;
-/** Longer lists than any tree and any book have are refused by later checks; these keep them within bounds. */
-const MAX_PATH = 64;
+/** The height of the highest tree. */
+const MAX_PATH = 32;
+/** As many as a book has assets at most; O5 refuses those that it has not. */
 const MAX_POSITIONS = 65_536;
 const SALT_BYTES = 32;
 
