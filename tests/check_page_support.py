@@ -42,7 +42,7 @@ CHROMIUM_ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE: Final = 120_000
+PATIENCE: Final = 60_000
 """Milliseconds after which a page is stuck; machines that run tests may be very busy."""
 
 

@@ -68,9 +68,17 @@ export function pathDrawing(model: PathModel): HTMLElement {
     ...model.levels.filter((level) => level.level < model.height).map((level) => edges(model, level, row)),
     // Drawn from the leaf upwards in the order of the levels, so that Tab and arrows agree with what is read.
     ...groups,
+    // On top, and not part of the buttons: their names say the same in whole sentences.
+    ...model.levels.map((level) => levelTexts(model, level, row)),
   );
   choose(model.chosen, false);
-  return h('div', { class: model.height > 8 ? 'path-layout path-tall' : 'path-layout' }, drawing, details, listOf(model));
+  return h(
+    'div',
+    { class: model.height > 8 ? 'path-layout path-tall' : 'path-layout' },
+    drawing,
+    details,
+    listOf(model),
+  );
 }
 
 /** Where a key leads from `place`: up is towards the root. Undefined for other keys; the place itself to choose it. */
@@ -100,7 +108,7 @@ function yOf(model: PathModel, level: number, row: number): number {
 function edges(model: PathModel, level: Level, row: number): SVGElement {
   const y = yOf(model, level.level, row);
   const up = yOf(model, level.level + 1, row);
-  const x = SPINE + (level.side === 'left' ? -REACH : REACH);
+  const x = siblingX(level);
   const reached = model.levels[level.level + 1]?.state !== 'not-reached';
   return s(
     'g',
@@ -115,7 +123,6 @@ function edges(model: PathModel, level: Level, row: number): SVGElement {
 
 function levelGroup(model: PathModel, level: Level, row: number): SVGGElement {
   const y = yOf(model, level.level, row);
-  const label = nodeLabel(model, level);
   return s(
     'g',
     {
@@ -127,16 +134,6 @@ function levelGroup(model: PathModel, level: Level, row: number): SVGGElement {
     s('rect', { class: 'path-band', x: 2, y: y - row / 2 + 1, width: WIDTH - 4, height: row - 2, rx: 6 }),
     level.side !== undefined && siblingMark(level, y),
     nodeMark(level, y),
-    ...nodeText(level, y, label),
-    s(
-      'text',
-      {
-        class: 'path-number',
-        x: 12,
-        y: y + 4,
-      },
-      String(level.level),
-    ),
   );
 }
 
@@ -157,37 +154,42 @@ function nodeMark(level: Level, y: number): SVGElement {
 
 /** A neighbour is square: it is known by its hash and sum alone. */
 function siblingMark(level: Level, y: number): SVGElement {
+  return s('rect', { class: 'path-sibling', x: siblingX(level) - 7, y: y - 7, width: 14, height: 14, rx: 3 });
+}
+
+function siblingX(level: Level): number {
+  return SPINE + (level.side === 'left' ? -REACH : REACH);
+}
+
+/** Number of the level, name and hash of the node, hash of its neighbour. */
+function levelTexts(model: PathModel, level: Level, row: number): SVGElement {
+  const y = yOf(model, level.level, row);
   const left = level.side === 'left';
-  const x = SPINE + (left ? -REACH : REACH);
+  // The node's own texts stand at the side where no neighbour is.
+  const own = level.side === 'right' ? -1 : 1;
+  const name = nodeLabel(model, level);
+  const hash = shortDigest(level.hash ?? '');
   return s(
     'g',
-    {},
-    s('rect', { class: 'path-sibling', x: x - 7, y: y - 7, width: 14, height: 14, rx: 3 }),
-    level.siblingHash !== undefined &&
-      s(
-        'text',
-        { class: 'path-hash', x: x + (left ? -13 : 13), y: y + 4, 'text-anchor': left ? 'end' : 'start' },
-        shortDigest(level.siblingHash),
-      ),
+    { class: 'path-texts', 'aria-hidden': 'true' },
+    label('path-number', 12, y + 4, 1, String(level.level)),
+    label('path-name', SPINE + 19 * own, hash === '' ? y + 4 : y - 2, own, name),
+    label('path-hash', SPINE + 19 * own, name === '' ? y + 4 : y + 12, own, hash),
+    label(
+      'path-hash',
+      siblingX(level) + (left ? -13 : 13),
+      y + 4,
+      left ? -1 : 1,
+      shortDigest(level.siblingHash ?? ''),
+    ),
   );
 }
 
-/** Name and hash of the node, at the side where no neighbour stands. */
-function nodeText(level: Level, y: number, label: string): SVGElement[] {
-  const right = level.side !== 'right';
-  const x = SPINE + (right ? 19 : -19);
-  const anchor = right ? 'start' : 'end';
-  const hash = level.hash === undefined ? '' : shortDigest(level.hash);
-  const texts: SVGElement[] = [];
-  if (label !== '')
-    texts.push(
-      s('text', { class: 'path-name', x, y: hash === '' ? y + 4 : y - 2, 'text-anchor': anchor }, label),
-    );
-  if (hash !== '')
-    texts.push(
-      s('text', { class: 'path-hash', x, y: label === '' ? y + 4 : y + 12, 'text-anchor': anchor }, hash),
-    );
-  return texts;
+/** Text that runs from `x` to the right (1) or ends there (-1); nothing where it is empty. */
+function label(kind: string, x: number, y: number, direction: 1 | -1, text: string): SVGElement | null {
+  return text === ''
+    ? null
+    : s('text', { class: kind, x, y, 'text-anchor': direction === 1 ? 'start' : 'end' }, text);
 }
 
 function spoken(model: PathModel, level: Level): string {
