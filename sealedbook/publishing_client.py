@@ -26,6 +26,8 @@ _TIMEOUT_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 2.0
 _MAX_STATE_BYTES: Final = 64 << 20
 _JSON: Final = "application/json"
+_PASSING: Final = ("wrong-offset", "publication-busy")
+"""Refusals that another publisher of the same bundle causes."""
 
 
 class PublishReport(Protocol):
@@ -58,6 +60,11 @@ class PublicationStatus:
     log_index: int | None
     failure: str
 
+    @property
+    def remaining(self) -> int:
+        """Bytes that are still to be brought."""
+        return sum(each.size - each.received for each in self.missing)
+
 
 class PublishingClient(ServiceClient):
     """The routes below ``/v1/publications``, with a publisher's credential."""
@@ -75,25 +82,23 @@ class PublishingClient(ServiceClient):
 
         Raises `PublicationRefusedError`, `ServiceRefusedError`, `UnreachableError`, `ServiceAnswerError`, `OSError`.
         """
-        status = self._begin(bundle)
-        interruptions = 0
+        interruptions, least = 0, self._begin(bundle).remaining
         while True:
             try:
+                status = self._begin(bundle)
+                if status.remaining < least:
+                    interruptions, least = 0, status.remaining
                 while status.missing:
                     self._bring(bundle, status, report)
                     status = self._status(status.id)
                 return self._commit(status.id, report)
             except (UnreachableError, ServiceRefusedError) as error:
-                if isinstance(error, ServiceRefusedError) and error.code not in (
-                    "wrong-offset",
-                    "publication-busy",
-                ):
+                if isinstance(error, ServiceRefusedError) and error.code not in _PASSING:
                     raise
                 interruptions += 1
                 if interruptions > MAX_INTERRUPTIONS:
                     raise
                 time.sleep(min(interruptions, 10) * 0.2)
-                status = self._begin(bundle)
 
     def _begin(self, bundle: Path) -> PublicationStatus:
         body = canonical_json(
