@@ -12,19 +12,10 @@ statement itself is evaluated too: the column ``fails`` names the first row that
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import os
-import tempfile
-from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TextIO, TypeAlias
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import Final
 
 from circuits.assignment import NotSatisfiedError, RowAssigner
 from circuits.bits import packed_bytes
@@ -38,16 +29,13 @@ from circuits.claim_statement import (
 from circuits.margin_units import MarginUnits, account_margin
 from circuits.modelling.errors import ModelError
 from circuits.positions import PositionBatch
-from primitives.attestation import ATTESTATION_NAME
 from primitives.backend import Backend
 from prover.book.store import AccountBatch, Book
-from prover.errors import ProverError, PublicationWriteError
+from prover.private_table import Row, check_place, private_table
 from prover.progress import Progress, no_progress
 
 COLUMNS: Final = ("account", "equity", "requirement", "surplus", "worst_scenario", "sufficient", "fails")
 _WORST: Final = COLUMNS.index("worst_scenario")
-Row: TypeAlias = tuple[str, ...]
-"""Of `COLUMNS`."""
 
 MAX_ACCOUNTS_AT_ONCE: Final = 1 << 13
 _MAX_TABLE_BYTES: Final = 1 << 26
@@ -86,16 +74,14 @@ def write_margin_report(
     The file has mode 0600 and appears whole or not at all; one that is there is kept unless `replace`. Raises
     `ClaimDocumentError`, `ProverError` and `PublicationError`.
     """
-    _check_place(out, replace=replace)
+    check_place(out, replace=replace)
     evaluation = _Evaluation(book, backend, model, market)
-    with _private_file(out) as path:
-        table = _ParquetTable(path) if out.suffix == ".parquet" else _CsvTable(path)
-        with contextlib.closing(table):
-            done = 0
-            for batch in book.iter_batches(evaluation.accounts_at_once):
-                table.add(evaluation.rows(batch))
-                done += len(batch.ids)
-                progress("Evaluating margins", done, book.account_count)
+    with private_table(out, COLUMNS, truths=("sufficient",)) as table:
+        done = 0
+        for batch in book.iter_batches(evaluation.accounts_at_once):
+            table.add(evaluation.rows(batch))
+            done += len(batch.ids)
+            progress("Evaluating margins", done, book.account_count)
     return evaluation.summary()
 
 
@@ -157,74 +143,3 @@ class _Evaluation:
             self._units.up(self._shortfall),
             tuple(self._worst.most_common()),
         )
-
-
-class _Table(ABC):
-    """A table that is written row group by row group."""
-
-    @abstractmethod
-    def add(self, rows: Sequence[Row]) -> None:
-        """Append rows with the `COLUMNS`."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Finish the file."""
-
-
-class _CsvTable(_Table):
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(COLUMNS)
-
-    def add(self, rows: Sequence[Row]) -> None:
-        self._writer.writerows(rows)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _ParquetTable(_Table):
-    _SCHEMA = pa.schema([(name, pa.bool_() if name == "sufficient" else pa.string()) for name in COLUMNS])
-
-    def __init__(self, path: Path) -> None:
-        self._writer = pq.ParquetWriter(path, self._SCHEMA, compression="zstd")
-
-    def add(self, rows: Sequence[Row]) -> None:
-        columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
-        arrays = {
-            name: [value == "true" for value in values] if name == "sufficient" else values
-            for name, values in columns.items()
-        }
-        self._writer.write_table(pa.table(arrays, schema=self._SCHEMA))
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-def _check_place(out: Path, *, replace: bool) -> None:
-    if out.suffix not in (".csv", ".parquet"):
-        raise ProverError(f"{out}: name the report .csv or .parquet")
-    if os.path.lexists(out) and not (replace and out.is_file()):
-        raise ProverError(f"{out} exists: choose another place, or replace it")
-    for parent in out.resolve().parents:
-        if (parent / ATTESTATION_NAME).exists():
-            raise ProverError(f"{out} lies inside the bundle {parent}, which is public; margins are private")
-
-
-@contextlib.contextmanager
-def _private_file(out: Path) -> Iterator[Path]:
-    """A new file, readable by its owner alone, that becomes `out` if the block succeeds."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
-    except OSError as error:
-        raise PublicationWriteError(f"cannot write {out}: {error.strerror}") from error
-    os.close(handle)
-    path = Path(name)
-    try:
-        yield path
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        path.replace(out)
-    finally:
-        path.unlink(missing_ok=True)

@@ -70,7 +70,7 @@ class Inequality(Constraint):
     def rows(self, label: str, *, scale: int, width: int | None) -> list[RowSpecification]:
         """``0 <= e < 2^w``; with ``e = g - c top_maximum(f_i)`` the rows ``0 <= g - c f_i < 2^w``."""
         check_concave(self._expression, f"row {label!r}")
-        pieces = _pieces(self._expression)
+        pieces = row_pieces(self._expression)
         return [
             RowSpecification(f"{label}: {name}" if name else label, piece, scale=scale, width=width)
             for name, piece in pieces
@@ -305,7 +305,10 @@ def _explain(where: str, leaf: Leaf, coefficient: int, fault: str, rule: str) ->
     )
 
 
-def _pieces(expression: Expression) -> list[tuple[str, Expression]]:
+def row_pieces(expression: Expression) -> list[tuple[str, Expression]]:
+    """What must not be negative where `expression` must not be: one piece, without a name, unless it has a
+    `top_maximum`; then one of each operand.
+    """
     tops = [leaf for leaf in expression.terms if isinstance(leaf, TopMaximum)]
     if not tops:
         return [("", expression)]

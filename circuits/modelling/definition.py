@@ -77,11 +77,6 @@ class ModelDefinition(ABC):
     """The field ``kind`` of its documents."""
     version: ClassVar[int] = 1
     """The field ``version``: a document of another version is refused."""
-    has_concave_slack: bool = False
-    """Whether what equity is above the requirement by is a concave function of prices, of a book without options
-    and inverse contracts: an account that is sufficient at two markets is so on the straight line between them."""
-    has_rising_charges: bool = False
-    """Whether equity is linear in the prices of contracts, and requirements never fall where prices rise together."""
 
     @classmethod
     @abstractmethod
@@ -95,6 +90,18 @@ class ModelDefinition(ABC):
     @abstractmethod
     def numbers(self) -> Numbers:
         """Units and bounds of the model."""
+
+    @property
+    def has_concave_slack(self) -> bool:
+        """Whether equity less requirement is a concave function of prices, of a book without options and inverse
+        contracts: an account that is sufficient at two markets is so on the straight line between them.
+        """
+        return False
+
+    @property
+    def has_rising_charges(self) -> bool:
+        """Whether equity is linear in the prices of contracts, and no requirement falls where prices rise."""
+        return False
 
     @abstractmethod
     def words(self) -> ModelWords:

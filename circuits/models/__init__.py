@@ -16,20 +16,28 @@ from circuits.models.paradex_portfolio_margin import ParadexPortfolioMargin
 from circuits.models.span import Span
 from circuits.models.spot import Spot
 from circuits.pmrm2.model import PortfolioMargin
+from circuits.wrappers.capital_adequacy import CapitalAdequacy
+from circuits.wrappers.insured import Insured
+from circuits.wrappers.survives import Survives
+from circuits.wrappers.withdrawable import Withdrawable
 
 MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType(
     {
         definition.kind: definition
         for definition in (
+            CapitalAdequacy,
             CrossCollateral,
             DeribitPortfolioMargin,
             DeriveStandardMargin,
             HyperliquidPerpetuals,
+            Insured,
             LinearPerpetuals,
             ParadexPortfolioMargin,
             PortfolioMargin,
             Span,
             Spot,
+            Survives,
+            Withdrawable,
         )
     }
 )

@@ -101,6 +101,11 @@ class CrossCollateral(ModelDefinition):
         """10^-16 for pools, as the published statement counts; else 10^-6."""
         return self._numbers
 
+    @property
+    def has_concave_slack(self) -> bool:
+        """Haircuts are the least of lines, debts are linear."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         return self._pools_words() if self.signed is None else _signed_words(self.signed)

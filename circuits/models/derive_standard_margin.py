@@ -122,6 +122,11 @@ class DeriveStandardMargin(ModelDefinition):
         """10^-6 by default; ``position_bits`` are those of perpetuals and options, cash goes to the cap."""
         return self._numbers
 
+    @property
+    def has_concave_slack(self) -> bool:
+        """Without options charges are shares of the notional."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         if self.has_better_of:

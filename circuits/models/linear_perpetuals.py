@@ -97,6 +97,17 @@ class LinearPerpetuals(ModelDefinition):
         """10^-6 by default; ``position_bits`` are those of perpetuals and orders, collateral goes to the cap."""
         return self._numbers
 
+    @property
+    def has_concave_slack(self) -> bool:
+        """Charges by brackets are the largest of lines; those on the whole notional jump."""
+        markets = [market for each in self._compartments() for market in each.markets]
+        return not any(isinstance(market.table, StepTable) for market in markets)
+
+    @property
+    def has_rising_charges(self) -> bool:
+        """Rates are not negative, and do not decrease."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         conditions, conservative = [], []

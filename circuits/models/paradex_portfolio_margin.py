@@ -137,6 +137,11 @@ class ParadexPortfolioMargin(ModelDefinition):
         """10^-6 by default."""
         return self._numbers
 
+    @property
+    def has_concave_slack(self) -> bool:
+        """Without options every charge is the largest of expressions linear in prices, or a sum of such."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         scenarios = sorted({len(each.scenarios) for each in self.classes})

@@ -113,6 +113,11 @@ class Span(ModelDefinition):
         """10^-2 by default."""
         return self._numbers
 
+    @property
+    def has_concave_slack(self) -> bool:
+        """Of futures, scan and spread charges do not depend on prices."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         scenarios = max((len(each.scenarios) for each in self.commodities), default=0)

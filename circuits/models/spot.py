@@ -48,6 +48,11 @@ class Spot(ModelDefinition):
         """Positions of up to 63 bits by default."""
         return self._numbers
 
+    @property
+    def has_concave_slack(self) -> bool:
+        """Values are linear."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         if not self.borrowable:

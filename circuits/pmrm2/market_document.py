@@ -101,7 +101,7 @@ def parse_pmrm2_market(data: bytes) -> Pmrm2Market:
     snapshot = _parse_snapshot(fields)
     confidences = _parse_confidences(fields.object("confidences"))
     nested = fields.optional_object("unit_prices")
-    prices = _parse_prices(nested) if nested is not None else None
+    prices = parse_unit_prices(nested) if nested is not None else None
     fields.finish()
     return Pmrm2Market(snapshot, confidences, prices)
 
@@ -114,7 +114,7 @@ def pmrm2_market_to_json(market: Pmrm2Market) -> Json:
         "confidences": _confidences_to_json(market.confidences),
     }
     if market.unit_prices is not None:
-        result["unit_prices"] = _prices_to_json(market.unit_prices)
+        result["unit_prices"] = unit_prices_to_json(market.unit_prices)
     return result
 
 
@@ -194,7 +194,8 @@ def _confidences_to_json(confidences: Confidences) -> Json:
     }
 
 
-def _parse_prices(fields: JsonObject) -> PublishedPrices:
+def parse_unit_prices(fields: JsonObject) -> PublishedPrices:
+    """The object ``unit_prices``, read and not believed. Raises `JsonError` whose path names the field at fault."""
     scale = fields.integer("scale", minimum=0, maximum=MAX_SCALE)
     parent = fields.path("assets").removesuffix(".assets")
     options = AssetList.parse(fields.raw("assets"), parent).assets
@@ -251,7 +252,8 @@ def _entry(value: Json, path: str) -> int:
     return int(value)
 
 
-def _prices_to_json(published: PublishedPrices) -> Json:
+def unit_prices_to_json(published: PublishedPrices) -> Json:
+    """The strict inverse of `parse_unit_prices`."""
     prices = published.prices
     return {
         "scale": published.scale,
