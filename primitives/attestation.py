@@ -5,6 +5,8 @@
 The book digest names one sealed book: issuer, time, assets with their decimals, leaves, root. Openings and
 proofs are bound to it. The attestation around it lists every file of the bundle with length and SHA-256;
 proofs that are added later change the attestation and its signature, never the book digest.
+
+A book that was made by updating another one names that book's digest as its predecessor.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
@@ -39,9 +42,43 @@ _TIME: Final = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]
 _FILE_NAME: Final = re.compile(r"\A[a-z0-9][a-z0-9._-]{0,99}(?:/[a-z0-9][a-z0-9._-]{0,99})?\Z")
 
 
+class UpdateForm(StrEnum):
+    """How a book was made from its predecessor."""
+
+    CHANGED = "changed"
+    """Some leaves were sealed anew; every other leaf is the predecessor's, byte for byte, at its place."""
+    ANEW = "anew"
+    """Every leaf was sealed anew, in a new order: nothing links the leaves of the two books."""
+
+
+@dataclass(frozen=True)
+class Predecessor:
+    """The book that a book was made from: its digest, and how."""
+
+    digest: bytes
+    form: UpdateForm
+
+    def to_json(self) -> Json:
+        """The object as it stands in the `book` object."""
+        return {"book": self.digest.hex(), "form": self.form.value}
+
+    @staticmethod
+    def read(fields: JsonObject) -> Predecessor:
+        """The strict inverse of `to_json`."""
+        digest = fields.hex("book", HASH_BYTES)
+        form = fields.text("form", max_length=40)
+        if form not in tuple(UpdateForm):
+            raise fields.fail("form", f"{form!r} is not one of {', '.join(UpdateForm)}")
+        fields.finish()
+        return Predecessor(digest, UpdateForm(form))
+
+
 @dataclass(frozen=True)
 class SealedBook:
-    """The `book` object: one sealed book, without anything said about it."""
+    """The `book` object: one sealed book, without anything said about it.
+
+    `predecessor` is None for a book that was not made by updating another one.
+    """
 
     issuer: str
     public_key: bytes
@@ -50,10 +87,11 @@ class SealedBook:
     leaf_count: int
     leaves_sha256: bytes
     root: SumNode
+    predecessor: Predecessor | None = None
 
     def to_json(self) -> Json:
         """The object as it stands in the attestation and in openings."""
-        return {
+        document: dict[str, Json] = {
             "format": BOOK_FORMAT,
             "issuer": {"name": self.issuer, "public_key": self.public_key.hex()},
             "as_of": format_time(self.as_of),
@@ -61,9 +99,17 @@ class SealedBook:
             "leaves": {"count": self.leaf_count, "sha256": self.leaves_sha256.hex()},
             "root": {"hash": self.root.hash.hex(), "sum": self.root.sum.hex()},
         }
+        if self.predecessor is not None:
+            document["predecessor"] = self.predecessor.to_json()
+        return document
 
     def digest(self) -> bytes:
         """The 32-byte book digest."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> bytes:
+        # Every proof and certificate asks for it, and the list of assets may be long.
         return hashlib.sha256(BOOK_DIGEST_LABEL + canonical_json(self.to_json())).digest()
 
     @staticmethod
@@ -92,8 +138,11 @@ class SealedBook:
         leaves_sha256 = leaves.hex("sha256", HASH_BYTES)
         leaves.finish()
         root = parse_node(fields.raw("root"), fields.path("root"))
+        predecessor = Predecessor.read(fields.object("predecessor")) if fields.has("predecessor") else None
         fields.finish()
-        return SealedBook(name, public_key, as_of, tuple(assets), leaf_count, leaves_sha256, root)
+        return SealedBook(
+            name, public_key, as_of, tuple(assets), leaf_count, leaves_sha256, root, predecessor
+        )
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def sum_book(
     blinding = 0
     for start in range(0, leaves, _LEAVES_AT_ONCE):
         stop = min(start + _LEAVES_AT_ONCE, leaves)
-        blinding += book.stream.leaf_blindings(backend, start, stop).sum()
+        blinding += book.leaf_blindings(backend, start, stop).sum()
         rows = book.rows(start, stop)
         _add_exactly(totals, rows.columns, rows.amounts)
         progress("Adding up the book", stop, leaves)

@@ -12,19 +12,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from primitives.account_tag import account_tag
-from primitives.attestation import LEAVES_NAME, SealedBook
+from primitives.assets import AssetList
+from primitives.attestation import LEAVES_NAME, Predecessor, SealedBook
 from primitives.backend import Backend, PointVector
 from primitives.generators import Generators
 from primitives.parameters import (
@@ -35,29 +35,51 @@ from primitives.parameters import (
     SALT_BYTES,
     TAG_BYTES,
 )
-from primitives.strict_json import canonical_json
 from primitives.sum_tree import CHUNK_HEIGHT, SumNode, build_tree, join_records, level_offset
 from prover.book import atomic
-from prover.book.store import Book
+from prover.book.store import AccountBatch
 from prover.bundle import add_documents, describe_file, is_bundle, write_attestation
 from prover.errors import ProverError
 from prover.issuer import Issuer
+from prover.private_arrays import ArrayWriter, private_file, save_array
 from prover.progress import Progress, no_progress
 from prover.publication import publish_folder, working_folder
 from prover.randomness import SecretStream
-from prover.secret_file import write_private, write_secret
+from prover.secret_file import write_secret
 from prover.vault import (
-    BOOK_NAME,
     EPOCH_KEY_KIND,
     EPOCH_KEY_NAME,
     TREE_NAME,
-    VAULT_BOOK_FORMAT,
     AccountIndexWriter,
     EntryStore,
     Vault,
+    write_description,
 )
 
 _BATCH_ACCOUNTS: Final = 1 << 15
+
+
+class BookSource(Protocol):
+    """What is sealed: an imported book (`prover.book.store.Book`), or one put together from another source."""
+
+    @property
+    def assets(self) -> AssetList:
+        """Every asset, in order."""
+        ...
+
+    @property
+    def account_count(self) -> int:
+        """Number of accounts, at least one."""
+        ...
+
+    @property
+    def documents(self) -> Mapping[str, Path]:
+        """Public documents that travel in the bundle: name to path."""
+        ...
+
+    def iter_batches(self, max_accounts: int) -> Iterator[AccountBatch]:
+        """All accounts, each once, at most `max_accounts` at a time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -78,7 +100,7 @@ def padded_leaf_count(account_count: int, minimum: int = 2) -> int:
 
 
 def seal_book(
-    source: Book,
+    source: BookSource,
     *,
     bundle: Path,
     vault: Vault,
@@ -86,23 +108,34 @@ def seal_book(
     passphrase: str | None = None,
     as_of: datetime | None = None,
     minimum_leaves: int = 2,
+    predecessor: Predecessor | None = None,
     progress: Progress = no_progress,
 ) -> SealingResult:
     """Seal `source` into a signed bundle at `bundle`; secrets go into `vault`.
 
-    `as_of` is the time the book speaks of (now if None; whole seconds, UTC). An older bundle at the same
+    `as_of` is the time the book speaks of (now if None; whole seconds, UTC). `predecessor` names the book that
+    this one takes up (`prover.update`). An older bundle at the same
     place is replaced in one step at the very end. Raises `ProverError` and its kinds; nothing public is
     written before everything is.
     """
     issuer = vault.issuer(passphrase)
-    moment = (as_of or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    moment = whole_seconds(as_of)
     leaf_count = padded_leaf_count(source.account_count, minimum_leaves)
     refuse_nesting(bundle, vault.folder)
     with publish_folder(bundle, replaceable=is_bundle) as public:
         # The vault's entry is in place before a bundle refers to it.
         with working_folder(vault.books_folder / "incoming") as private:
             book = _seal_into(
-                public, private, source, issuer, moment, leaf_count, backend, passphrase, progress
+                public,
+                private,
+                source,
+                issuer,
+                moment,
+                leaf_count,
+                predecessor,
+                backend,
+                passphrase,
+                progress,
             )
             digest = book.digest()
             atomic.put_in_place(private, vault.book_folder(digest))
@@ -111,13 +144,19 @@ def seal_book(
     return SealingResult(book, digest, source.account_count)
 
 
+def whole_seconds(moment: datetime | None) -> datetime:
+    """The moment in UTC without fractions of a second, as books state it; now if None."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+
+
 def _seal_into(
     public: Path,
     private: Path,
-    source: Book,
+    source: BookSource,
     issuer: Issuer,
     moment: datetime,
     leaf_count: int,
+    predecessor: Predecessor | None,
     backend: Backend,
     passphrase: str | None,
     progress: Progress,
@@ -135,14 +174,14 @@ def _seal_into(
         leaf_count=leaf_count,
         leaves_sha256=leaves_sha256,
         root=root,
+        predecessor=predecessor,
     )
-    description = {"format": VAULT_BOOK_FORMAT, "book": book.to_json(), "accounts": source.account_count}
-    write_private(private / BOOK_NAME, canonical_json(description) + b"\n")
+    write_description(private, book, source.account_count)
     return book
 
 
 def _place_accounts(
-    private: Path, source: Book, stream: SecretStream, leaf_count: int, progress: Progress
+    private: Path, source: BookSource, stream: SecretStream, leaf_count: int, progress: Progress
 ) -> NDArray[np.uint8]:
     """Give every account a leaf and store its entries; returns all tags, ``(leaf_count, 32)`` bytes."""
     order = stream.leaf_order(leaf_count)
@@ -153,15 +192,15 @@ def _place_accounts(
     placed = entries = 0
     with (
         AccountIndexWriter(private) as accounts,
-        _ArrayWriter(private / "columns.npy", np.int32) as columns,
-        _ArrayWriter(private / "amounts.npy", np.int64) as amounts,
+        ArrayWriter(private / "columns.npy", np.int32) as columns,
+        ArrayWriter(private / "amounts.npy", np.int64) as amounts,
     ):
         for batch in source.iter_batches(_BATCH_ACCOUNTS):
             leaves = order[placed : placed + len(batch.ids)]
             if len(leaves) != len(batch.ids):
                 raise ProverError("the book holds more accounts than it says")
             accounts.add(batch.ids, leaves)
-            tags[leaves] = _tags(salts[leaves], batch.ids)
+            tags[leaves] = account_tags(salts[leaves], batch.ids)
             entry_start[leaves] = entries + batch.row_offsets[:-1]
             entry_count[leaves] = np.diff(batch.row_offsets)
             columns.append(batch.columns)
@@ -173,13 +212,14 @@ def _place_accounts(
     if placed != source.account_count:
         raise ProverError(f"the book holds {placed} accounts but says {source.account_count}")
     padding = order[placed:]
-    tags[padding] = _tags(salts[padding], [""] * len(padding))
-    _save_array(private / "entry_start.npy", entry_start)
-    _save_array(private / "entry_count.npy", entry_count)
+    tags[padding] = account_tags(salts[padding], [""] * len(padding))
+    save_array(private / "entry_start.npy", entry_start)
+    save_array(private / "entry_count.npy", entry_count)
     return tags
 
 
-def _tags(salts: NDArray[np.uint8], ids: list[str]) -> NDArray[np.uint8]:
+def account_tags(salts: NDArray[np.uint8], ids: list[str]) -> NDArray[np.uint8]:
+    """The tags of accounts, ``(n, 32)`` bytes, from their salts; padding has the id ''."""
     data = salts.tobytes()
     joined = b"".join(
         account_tag(data[SALT_BYTES * i : SALT_BYTES * (i + 1)], account) for i, account in enumerate(ids)
@@ -190,7 +230,7 @@ def _tags(salts: NDArray[np.uint8], ids: list[str]) -> NDArray[np.uint8]:
 def _commit_leaves(
     public: Path,
     private: Path,
-    source: Book,
+    source: BookSource,
     stream: SecretStream,
     tags: NDArray[np.uint8],
     leaf_count: int,
@@ -217,7 +257,7 @@ def _commit_leaves(
             yield chunk_tags, commitments
             progress("Sealing leaves", stop, leaf_count)
 
-    with (public / LEAVES_NAME).open("wb") as leaves_file, _private_file(private / TREE_NAME) as tree_file:
+    with (public / LEAVES_NAME).open("wb") as leaves_file, private_file(private / TREE_NAME) as tree_file:
         root = build_tree(backend, chunks(leaves_file), leaf_count, sink=_tree_sink(tree_file, leaf_count))
     return root, digest.digest()
 
@@ -235,55 +275,3 @@ def refuse_nesting(bundle: Path, vault: Path) -> None:
     public, private = bundle.resolve(), vault.resolve()
     if public == private or public in private.parents or private in public.parents:
         raise ProverError(f"the bundle {bundle} and the vault {vault} must not lie inside one another")
-
-
-@contextlib.contextmanager
-def _private_file(path: Path) -> Iterator[BinaryIO]:
-    write_private(path, b"")
-    with path.open("r+b") as file:
-        yield file
-
-
-def _save_array(path: Path, array: NDArray[np.int64] | NDArray[np.int32]) -> None:
-    with _private_file(path) as file:
-        np.save(file, array, allow_pickle=False)
-
-
-class _ArrayWriter:
-    """Appends to a one-dimensional ``.npy`` file whose length is not known beforehand.
-
-    The header is written twice: first for length 0, at the end for the true one. NumPy leaves room for the
-    digits of any length, so both have one size.
-    """
-
-    def __init__(self, path: Path, kind: type[np.int32] | type[np.int64]) -> None:
-        self._path = path
-        self._dtype = np.dtype(kind)
-        self._length = 0
-
-    def __enter__(self) -> _ArrayWriter:
-        self._context = _private_file(self._path)
-        self._file = self._context.__enter__()
-        self._write_header()
-        return self
-
-    def append(self, values: NDArray[np.int32] | NDArray[np.int64]) -> None:
-        """Append `values`, which have the writer's type."""
-        if values.dtype != self._dtype:
-            raise TypeError(f"values are {values.dtype}, expected {self._dtype}")
-        self._file.write(np.ascontiguousarray(values).tobytes())
-        self._length += len(values)
-
-    def __exit__(self, *exception: object) -> None:
-        if exception[0] is None:
-            self._file.seek(0)
-            self._write_header()
-        self._context.__exit__(None, None, None)
-
-    def _write_header(self) -> None:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self._length,),
-        }
-        np.lib.format.write_array_header_1_0(self._file, header)

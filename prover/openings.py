@@ -31,8 +31,8 @@ def make_opening(
         raise VaultError(f"the book has no account {account!r} (ids are compared exactly, capitals included)")
     assets = vault_book.book.assets
     rows = vault_book.rows(leaf, leaf + 1)
-    salt = vault_book.stream.leaf_salts(leaf, leaf + 1)
-    blindings = vault_book.stream.leaf_blindings(backend, leaf, leaf + 1)
+    salt = vault_book.leaf_salts(leaf, leaf + 1)
+    blindings = vault_book.leaf_blindings(backend, leaf, leaf + 1)
     if ((rows.columns < 0) | (rows.columns >= len(assets))).any():
         raise VaultError(f"the vault is damaged: leaf {leaf} holds an asset that the book does not have")
     order = np.argsort(rows.columns, kind="stable")

@@ -145,7 +145,7 @@ class _Job:
         return ArgumentWitness(
             positions=positions,
             bits=self.assigner.assign(positions),
-            leaf_blindings=self.book.stream.leaf_blindings(self.backend, start, stop),
+            leaf_blindings=self.book.leaf_blindings(self.backend, start, stop),
         )
 
 
@@ -239,15 +239,15 @@ def _signatures_name(attestation: Attestation, signatures: bytes | None, name: s
     return document_name(without_claim(attestation, name), MARKET_SIGNATURES_NAME, signatures, name)
 
 
-def read_attestation(bundle: Path, book: SealedBook, issuer: Issuer) -> Attestation:
-    """The bundle's attestation, if it is this issuer's and about this book."""
+def read_attestation(bundle: Path, book: SealedBook | None, issuer: Issuer) -> Attestation:
+    """The bundle's attestation, if it is this issuer's and about this book (any, if None)."""
     try:
         attestation = Attestation.parse((bundle / ATTESTATION_NAME).read_bytes())
     except (OSError, JsonError) as error:
         raise ProverError(f"{bundle} is not a bundle: {error}") from error
-    if attestation.book != book:
+    if book is not None and attestation.book != book:
         raise ProverError(f"{bundle} holds another book than the vault's")
-    if book.public_key != issuer.public_key:
+    if attestation.book.public_key != issuer.public_key:
         raise ProverError(f"{bundle} was sealed with another issuer key than the vault's")
     return attestation
 

@@ -6,7 +6,8 @@ with `block` eight bytes, big-endian (NIST SP 800-185). Element i of a purpose i
 block ``i div BLOCK``: any range can be derived again without the rest. Scalars take 64 bytes each and are
 reduced modulo r, so their bias is below 2^-250.
 
-A key serves one book only. The same blinding on two different position vectors reveals their difference.
+A key serves one sealing only: of a whole book, or of the leaves that one update changes
+(`prover.leaf_secrets`). The same blinding on two different position vectors reveals their difference.
 """
 
 from __future__ import annotations
@@ -54,6 +55,25 @@ class SecretStream:
         first, last = start // BLOCK, (stop - 1) // BLOCK
         data = b"".join(self._block(purpose, block, size) for block in range(first, last + 1))
         return data[(start - first * BLOCK) * size : (stop - first * BLOCK) * size]
+
+    def expand_elements(
+        self,
+        purpose: bytes,
+        elements: NDArray[np.int64],
+        size: int,
+        *,
+        out: NDArray[np.uint8],
+        places: NDArray[np.int64],
+    ) -> None:
+        """Write element ``elements[i]``, `size` bytes, to row ``places[i]`` of `out`. A block is derived once."""
+        order = np.argsort(elements, kind="stable")
+        blocks = elements[order] // BLOCK
+        starts = np.flatnonzero(np.diff(blocks, prepend=-1))
+        for first, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
+            block = int(blocks[first])
+            values = np.frombuffer(self._block(purpose, block, size), dtype=np.uint8).reshape(BLOCK, size)
+            chosen = order[first:stop]
+            out[places[chosen]] = values[elements[chosen] - block * BLOCK]
 
     def scalars(self, backend: Backend, purpose: bytes, start: int, stop: int) -> ScalarVector:
         """Elements ``start <= i < stop``, uniform in F."""

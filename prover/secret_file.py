@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,15 @@ def write_private(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise PublicationWriteError(f"cannot write {path}: {error.strerror}") from error
+
+
+def copy_private(source: Path, target: Path) -> None:
+    """Copy a file to a new one that only its owner can read; `target` must not exist yet."""
+    write_private(target, b"")
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise PublicationWriteError(f"cannot copy {source} to {target}: {error.strerror}") from error
 
 
 def write_secret(path: Path, kind: str, secret: bytes, passphrase: str | None) -> None:

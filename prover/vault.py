@@ -3,8 +3,10 @@
     vault/vault.json                 format marker
     vault/issuer.key .pub .json      see `prover.issuer`
     vault/books/<book digest>/       one folder per sealed book:
-        book.json                    the `book` object, and how many accounts are real
-        epoch.key                    the epoch key: leaf blindings, salts and order follow from it
+        book.json                    the `book` object, how many accounts are real, how many epoch keys there are
+        epoch.key                    the epoch keys: leaf blindings and salts follow from them (and, in a book that
+                                     was not updated, the order)
+        leaf_generation.npy leaf_element.npy   with several keys: where each leaf's secrets come from
         accounts.sqlite              account id <-> leaf index
         entry_start.npy entry_count.npy   per leaf: where its entries are, and how many
         columns.npy amounts.npy      entries in the order of the book: asset index, base units
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,13 +28,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primitives.attestation import ATTESTATION_NAME, SealedBook
+from primitives.backend import Backend, ScalarVector
 from primitives.parameters import HASH_BYTES, NODE_BYTES
-from primitives.strict_json import JsonError, JsonObject, canonical_json, parse_json
+from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_json
 from primitives.sum_tree import SumNode, level_offset, split_nodes, tree_height
 from prover.errors import PublicationWriteError, VaultError
 from prover.issuer import Issuer, check_issuer_name, create_issuer, load_issuer
+from prover.leaf_secrets import GENERATION_ARRAYS, MAX_GENERATIONS, LeafOrigins, LeafSecrets
 from prover.randomness import KEY_BYTES, SecretStream
-from prover.secret_file import passphrase_bytes, read_secret, write_private
+from prover.secret_file import copy_private, passphrase_bytes, read_secret, write_private
 
 VAULT_FORMAT: Final = "sealedbook/vault/v1"
 VAULT_BOOK_FORMAT: Final = "sealedbook/vault-book/v1"
@@ -133,12 +137,15 @@ class AccountRows:
 class VaultBook:
     """The secrets of one sealed book, read on demand."""
 
-    def __init__(self, folder: Path, book: SealedBook, account_count: int, stream: SecretStream) -> None:
+    def __init__(self, folder: Path, book: SealedBook, account_count: int, keys: bytes) -> None:
+        """Use `open`; `keys` are the epoch keys, one after the other."""
         self.folder = folder
         self.book = book
         self.account_count = account_count
-        self.stream = stream
-        self._entries = EntryStore.open(folder)
+        self.epoch_keys = [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
+        streams = [SecretStream(key) for key in self.epoch_keys]
+        self.secrets = LeafSecrets(streams, _open_origins(folder) if len(streams) > 1 else None)
+        self.entries = EntryStore.open(folder)
 
     def __repr__(self) -> str:
         return f"VaultBook({self.book.digest().hex()})"
@@ -153,6 +160,9 @@ class VaultBook:
             fields.constant("format", VAULT_BOOK_FORMAT)
             book = SealedBook.parse(fields.raw("book"))
             count = fields.integer("accounts", minimum=0, maximum=book.leaf_count)
+            generations = 1
+            if fields.has("generations"):
+                generations = fields.integer("generations", minimum=2, maximum=MAX_GENERATIONS)
             fields.finish()
         except OSError as error:
             raise VaultError(f"cannot read {path}: {error.strerror}") from error
@@ -160,24 +170,63 @@ class VaultBook:
             raise VaultError(f"{path} is damaged: {error}") from error
         if book.digest() != digest:
             raise VaultError(f"{path} describes another book than its folder is named after")
-        key = read_secret(folder / EPOCH_KEY_NAME, EPOCH_KEY_KIND, KEY_BYTES, passphrase)
-        return VaultBook(folder, book, count, SecretStream(key))
+        size = generations * KEY_BYTES
+        keys = read_secret(folder / EPOCH_KEY_NAME, EPOCH_KEY_KIND, size, passphrase)
+        return VaultBook(folder, book, count, keys)
+
+    def leaf_blindings(self, backend: Backend, start: int, stop: int) -> ScalarVector:
+        """rho_u for the leaves ``start <= u < stop``."""
+        return self.secrets.blindings(backend, start, stop)
+
+    def leaf_salts(self, start: int, stop: int) -> bytes:
+        """salt_u for the leaves ``start <= u < stop``, 32 bytes each."""
+        return self.secrets.salts(start, stop)
 
     def find_leaf(self, account_id: str) -> int | None:
         """The leaf of an account (canonical id), or None if there is no such account."""
+        leaf = int(self.find_leaves([account_id])[0])
+        return None if leaf < 0 else leaf
+
+    def find_leaves(self, account_ids: Sequence[str]) -> NDArray[np.int64]:
+        """The leaf of each account (canonical ids), -1 where there is no such account."""
         with self._accounts() as connection:
-            row = connection.execute("SELECT leaf FROM accounts WHERE id = ?", (account_id,)).fetchone()
-        if row is None:
-            return None
-        if not 0 <= row[0] < self.book.leaf_count:
-            raise VaultError(f"{self.folder / ACCOUNTS_NAME} names a leaf that the book does not have")
-        return int(row[0])
+            query = "SELECT leaf FROM accounts WHERE id = ?"
+            rows = [connection.execute(query, (account,)).fetchone() for account in account_ids]
+        leaves = np.array([-1 if row is None else int(row[0]) for row in rows], dtype=np.int64)
+        self._check_leaves(leaves[leaves >= 0])
+        return leaves
 
     def account_at(self, leaf_index: int) -> str | None:
         """The account id at a leaf, or None for padding."""
+        return self.accounts_at([leaf_index])[0]
+
+    def accounts_at(self, leaf_indices: Sequence[int]) -> list[str | None]:
+        """The account id at each leaf, None for padding."""
         with self._accounts() as connection:
-            row = connection.execute("SELECT id FROM accounts WHERE leaf = ?", (leaf_index,)).fetchone()
-        return None if row is None else str(row[0])
+            query = "SELECT id FROM accounts WHERE leaf = ?"
+            rows = [connection.execute(query, (leaf,)).fetchone() for leaf in leaf_indices]
+        return [None if row is None else str(row[0]) for row in rows]
+
+    def accounts_between(self, start: int, stop: int) -> list[tuple[str, int]]:
+        """Every ``(account id, leaf index)`` with ``start <= leaf < stop``, in order of leaves."""
+        with self._accounts() as connection:
+            query = "SELECT id, leaf FROM accounts WHERE leaf >= ? AND leaf < ? ORDER BY leaf"
+            return [(str(account), int(leaf)) for account, leaf in connection.execute(query, (start, stop))]
+
+    def occupied(self) -> NDArray[np.bool_]:
+        """Which leaves hold an account; the others are padding."""
+        with self._accounts() as connection:
+            leaves = np.fromiter(
+                (row[0] for row in connection.execute("SELECT leaf FROM accounts")), np.int64
+            )
+        self._check_leaves(leaves)
+        mask = np.zeros(self.book.leaf_count, dtype=np.bool_)
+        mask[leaves] = True
+        return mask
+
+    def _check_leaves(self, leaves: NDArray[np.int64]) -> None:
+        if ((leaves < 0) | (leaves >= self.book.leaf_count)).any():
+            raise VaultError(f"{self.folder / ACCOUNTS_NAME} names a leaf that the book does not have")
 
     def accounts(self) -> Iterator[tuple[str, int]]:
         """Every ``(account id, leaf index)``, in order of ids."""
@@ -187,7 +236,7 @@ class VaultBook:
 
     def rows(self, start: int, stop: int) -> AccountRows:
         """The entries of the leaves ``start <= u < stop``; padding leaves have none."""
-        return self._entries.rows(start, stop)
+        return self.entries.rows(start, stop)
 
     def leaf_node(self, leaf_index: int) -> SumNode:
         """The node of a leaf: its hash and its commitment."""
@@ -237,20 +286,37 @@ class VaultBook:
             raise VaultError(f"{path} cannot be read: {error}") from error
 
 
+def write_description(folder: Path, book: SealedBook, account_count: int, generations: int = 1) -> None:
+    """Write ``book.json`` into the folder of a book being made; `generations` is the number of its epoch keys."""
+    description: dict[str, Json] = {
+        "format": VAULT_BOOK_FORMAT,
+        "book": book.to_json(),
+        "accounts": account_count,
+    }
+    if generations != 1:
+        description["generations"] = generations
+    write_private(folder / BOOK_NAME, canonical_json(description) + b"\n")
+
+
 class AccountIndexWriter:
     """Writes ``accounts.sqlite``: a table (id, leaf) with unique indexes on both."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, previous: Path | None = None) -> None:
+        """Start with no accounts, or with those of the book folder `previous`."""
         self._path = folder / ACCOUNTS_NAME
-        write_private(self._path, b"")
+        if previous is None:
+            write_private(self._path, b"")
+        else:
+            copy_private(previous / ACCOUNTS_NAME, self._path)
         self._connection = sqlite3.connect(self._path, isolation_level=None)
         with self._reported():
             self._connection.execute("PRAGMA journal_mode = OFF")
             self._connection.execute("PRAGMA synchronous = OFF")
             self._connection.execute("BEGIN")
-            self._connection.execute(
-                "CREATE TABLE accounts (leaf INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT"
-            )
+            if previous is None:
+                self._connection.execute(
+                    "CREATE TABLE accounts (leaf INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT"
+                )
 
     def __enter__(self) -> AccountIndexWriter:
         return self
@@ -268,7 +334,7 @@ class AccountIndexWriter:
     def finish(self) -> None:
         """Build the index over ids, which refuses an id given twice, and write everything."""
         with self._reported():
-            self._connection.execute("CREATE UNIQUE INDEX accounts_id ON accounts (id)")
+            self._connection.execute("CREATE UNIQUE INDEX IF NOT EXISTS accounts_id ON accounts (id)")
             self._connection.execute("COMMIT")
 
     @contextlib.contextmanager
@@ -303,16 +369,29 @@ class EntryStore:
 
     def rows(self, first: int, stop: int) -> AccountRows:
         """The entries of the leaves ``first <= u < stop``; `VaultError` where the arrays do not hold them."""
-        start = np.asarray(self.start[first:stop])
-        count = np.asarray(self.count[first:stop], dtype=np.int64)
-        if len(start) != stop - first or (
-            (count < 0) | (start < 0) | (start > len(self.columns) - count)
-        ).any():  # fmt: skip
+        return self._gather(self.start[first:stop], self.count[first:stop], stop - first)
+
+    def rows_at(self, leaves: NDArray[np.int64]) -> AccountRows:
+        """The entries of some leaves, in their order; raises like `rows`."""
+        if len(leaves) and not 0 <= int(leaves.min()) <= int(leaves.max()) < len(self.start):
+            raise VaultError("the entry arrays are shorter than the book: the vault is damaged")
+        return self._gather(self.start[leaves], self.count[leaves], len(leaves))
+
+    def _gather(self, starts: NDArray[np.int64], counts: NDArray[np.int32], expected: int) -> AccountRows:
+        start, count = np.asarray(starts), np.asarray(counts, dtype=np.int64)
+        if len(start) != expected or ((count < 0) | (start < 0) | (start > len(self.columns) - count)).any():
             raise VaultError("the entry arrays do not hold the entries of every leaf: the vault is damaged")
         offsets = np.zeros(len(count) + 1, dtype=np.int64)
         np.cumsum(count, out=offsets[1:])
         where = np.arange(offsets[-1], dtype=np.int64) + np.repeat(start - offsets[:-1], count)
         return AccountRows(offsets, self.columns[where], self.amounts[where])
+
+
+def _open_origins(folder: Path) -> LeafOrigins:
+    generation, element = (
+        _map_array(folder / f"{name}.npy", kind) for name, kind in GENERATION_ARRAYS.items()
+    )
+    return LeafOrigins(generation, element)
 
 
 def _map_array(path: Path, kind: str) -> NDArray[Any]:

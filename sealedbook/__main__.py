@@ -31,6 +31,7 @@ from sealedbook.commands import (
     serve_command,
     solvency_command,
     token_command,
+    update_command,
     verify_certificate_command,
     verify_command,
     verify_logged_command,
@@ -51,6 +52,7 @@ app.command("init")(init_command.init)
 app.command("import")(import_command.import_)
 app.command("commit")(commit_command.commit)
 app.command("prove")(prove_command.prove)
+app.command("update")(update_command.update)
 app.command("prove-solvency")(solvency_command.prove_solvency)
 app.command("open")(open_command.open_)
 app.command("check")(check_command.check)

@@ -1,4 +1,4 @@
-"""A program for `test_seal`: seal a book again and again in children that are stopped on the way.
+"""A program for `test_seal` and `test_update`: seal or update a book again and again in children that are stopped.
 
 Every child is a fork, so that the slow imports happen once. Prints one JSON object.
 """
@@ -11,6 +11,8 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from primitives.backend import Backend
@@ -18,6 +20,7 @@ from primitives.backends import get_backend
 from prover.book.store import Book
 from prover.commit import seal_book
 from prover.errors import ProverError
+from prover.update import update_book
 from prover.vault import Vault
 
 SEALED, REFUSED, OTHER_ERROR, NEVER_STOPPED = 0, 3, 9, 10
@@ -27,6 +30,16 @@ def seal(folder: Path, backend: Backend) -> None:
     """Seal ``folder/book`` into ``folder/bundle``."""
     book = Book.open(folder / "book")
     seal_book(book, bundle=folder / "bundle", vault=Vault.open(folder / "vault"), backend=backend)
+
+
+def update(folder: Path, backend: Backend) -> None:
+    """Update ``folder/bundle`` in its place by ``folder/changes``."""
+    changes, vault = Book.open(folder / "changes"), Vault.open(folder / "vault")
+    moment = datetime(2026, 1, 31, 1, tzinfo=UTC)
+    update_book(folder / "bundle", vault, changes, out=folder / "bundle", backend=backend, as_of=moment)
+
+
+Work = Callable[[Path, Backend], None]
 
 
 def child(run: Callable[[], None]) -> int:
@@ -69,26 +82,26 @@ def kill_at(event: int) -> None:
     sys.addaudithook(hook)
 
 
-def killed(folders: list[Path], backend: Backend) -> list[int]:
+def killed(folders: list[Path], backend: Backend, work: Work = seal) -> list[int]:
     """One run per folder, killed at events spread over the whole run; ends when a run is not reached any more."""
 
     def run(folder: Path, event: int) -> Callable[[], None]:
         def go() -> None:
             kill_at(event)
-            seal(folder, backend)
+            work(folder, backend)
 
         return go
 
     return [outcome(child(run(folder, int(folder.name)))) for folder in folders]
 
 
-def limited(folders: list[Path], backend: Backend) -> list[int]:
+def limited(folders: list[Path], backend: Backend, work: Work = seal) -> list[int]:
     """One run per folder, with no file longer than the folder's name says: like a disk that fills up."""
 
     def run(folder: Path, limit: int) -> Callable[[], None]:
         def go() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-            seal(folder, backend)
+            work(folder, backend)
 
         return go
 
@@ -106,7 +119,13 @@ def together(folders: list[Path], backend: Backend) -> list[int]:
 def main() -> None:
     """``seal_interrupted.py MODE BACKEND FOLDER...``"""
     mode, name, *places = sys.argv[1:]
-    modes = {"killed": killed, "limited": limited, "together": together}
+    modes: dict[str, Callable[[list[Path], Backend], list[int]]] = {
+        "killed": killed,
+        "limited": limited,
+        "together": together,
+        "update-killed": partial(killed, work=update),
+        "update-limited": partial(limited, work=update),
+    }
     print(json.dumps(modes[mode]([Path(place) for place in places], get_backend(name))))
 
 

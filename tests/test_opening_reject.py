@@ -307,10 +307,10 @@ def test_a_padding_leaf_is_nobodys(sealed: Sealed) -> None:
     """Its tag is made with the empty id, which nobody can type."""
     secrets = sealed.vault.open_book(sealed.result.digest, None)
     leaf = next(u for u in range(8) if secrets.account_at(u) is None)
-    salt = secrets.stream.leaf_salts(leaf, leaf + 1)
+    salt = secrets.leaf_salts(leaf, leaf + 1)
     padding = replace(
         sealed.opening("carol"),
-        blinding=secrets.stream.leaf_blindings(sealed.backend, leaf, leaf + 1).to_ints()[0],
+        blinding=secrets.leaf_blindings(sealed.backend, leaf, leaf + 1).to_ints()[0],
         salt=salt,
         leaf_index=leaf,
         tag=account_tag(salt, ""),

@@ -175,8 +175,8 @@ def test_padding_leaves_open_to_nothing(sealed: Sealed) -> None:
     blinding = Generators(sealed.backend).blinding()
     leaves = read_leaves(sealed.bundle)
     for leaf in (u for u in range(8) if secrets.account_at(u) is None):
-        rho = secrets.stream.leaf_blindings(sealed.backend, leaf, leaf + 1)
-        tag = account_tag(secrets.stream.leaf_salts(leaf, leaf + 1), "")
+        rho = secrets.leaf_blindings(sealed.backend, leaf, leaf + 1)
+        tag = account_tag(secrets.leaf_salts(leaf, leaf + 1), "")
         assert leaves[leaf] == tag + blinding.scale(rho).to_compressed()
         assert len(secrets.rows(leaf, leaf + 1).amounts) == 0
 
@@ -227,8 +227,8 @@ def test_a_vault_keeps_the_secrets_of_every_book(sealed_once: Sealed, tmp_path: 
 
 def test_all_blindings_and_salts_of_a_book_differ(sealed: Sealed) -> None:
     secrets = sealed.vault.open_book(sealed.result.digest, None)
-    assert len(set(secrets.stream.leaf_blindings(sealed.backend, 0, 8).to_ints())) == 8
-    salts = secrets.stream.leaf_salts(0, 8)
+    assert len(set(secrets.leaf_blindings(sealed.backend, 0, 8).to_ints())) == 8
+    salts = secrets.leaf_salts(0, 8)
     assert len({salts[i : i + 32] for i in range(0, len(salts), 32)}) == 8
 
 
@@ -308,8 +308,8 @@ def test_nothing_of_the_vault_or_the_book_is_in_the_bundle(tmp_path: Path) -> No
     secrets = sealed.vault.open_book(sealed.result.digest, None)
     amounts = [amount for positions in accounts.values() for amount in positions.values()]
     count = sealed.result.book.leaf_count
-    salts = secrets.stream.leaf_salts(0, count)
-    blindings = secrets.stream.leaf_blindings(sealed.backend, 0, count).to_ints()
+    salts = secrets.leaf_salts(0, count)
+    blindings = secrets.leaf_blindings(sealed.backend, 0, count).to_ints()
     epoch_key = bytes.fromhex(json.loads((sealed.vault_entry / "epoch.key").read_bytes())["data"])
     seed = sealed.issuer._private_key.seed
     needles = [
@@ -342,8 +342,8 @@ def test_nothing_of_the_vault_or_the_book_is_in_the_bundle(tmp_path: Path) -> No
 def test_results_and_secrets_show_nothing_in_their_repr(sealed_once: Sealed) -> None:
     opening = sealed_once.opening("alice")
     secrets = sealed_once.vault.open_book(sealed_once.result.digest, None)
-    shown = f"{opening!r} {secrets!r} {secrets.stream!r} {sealed_once.result!r} {sealed_once.issuer!r}"
-    shown += repr(secrets._entries)
+    shown = f"{opening!r} {secrets!r} {secrets.secrets!r} {sealed_once.result!r} {sealed_once.issuer!r}"
+    shown += repr(secrets.entries)
     for secret in (
         "alice",
         "150000000",

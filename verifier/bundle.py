@@ -32,6 +32,7 @@ from verifier.claims import ExpectedDocuments, VerifiedClaim, verify_accounts_cl
 from verifier.files import Progress, compare_digest, no_progress, open_regular
 from verifier.market_checks import NO_POLICY, MarketPolicy
 from verifier.solvency import VerifiedSolvency, verify_solvency_claim
+from verifier.update import VerifiedUpdate, verify_update
 
 _SIGNATURE_FILE_BYTES: Final = 2 * SIGNATURE_BYTES + 1
 _READ_BYTES: Final = 1 << 20
@@ -40,13 +41,17 @@ _MAX_LISTED: Final = 1 << 17
 
 @dataclass(frozen=True)
 class VerifiedBundle:
-    """What a verified bundle says: `claims` are those about every account, `solvency` those about reserves."""
+    """What a verified bundle says: `claims` are those about every account, `solvency` those about reserves.
+
+    `update` is how its book follows on the previous one, if that was compared.
+    """
 
     signed: SignedAttestation
     root: SumNode
     claims: tuple[VerifiedClaim, ...]
     solvency: tuple[VerifiedSolvency, ...] = ()
     required: tuple[str, ...] = ()
+    update: VerifiedUpdate | None = None
 
     @property
     def attestation(self) -> Attestation:
@@ -62,6 +67,7 @@ def verify_bundle(
     expected: ExpectedDocuments | None = None,
     required: Collection[str] = (),
     market_policy: MarketPolicy = NO_POLICY,
+    previous: Path | None = None,
     progress: Progress = no_progress,
 ) -> VerifiedBundle:
     """Check everything that a bundle says about itself; `VerificationError` names the check that fails.
@@ -70,13 +76,17 @@ def verify_bundle(
     attestation, and the result says so (`key_expected` false): the signature then shows only that one hand
     wrote the whole bundle, not whose. `expected` holds the model and market that the caller insists on,
     `required` the kinds or names of claims ("accounts", "solvency") without which the bundle is refused.
-    `market_policy` holds for the market of every claim; there must be one that counts.
+    `market_policy` holds for the market of every claim; there must be one that counts. `previous` is the bundle
+    whose book this one must follow on (`verifier.update`).
     """
     signed = verify_attestation(folder, issuer_key=issuer_key)
     _verify_required(signed.attestation, required)
     _verify_listing(folder, signed.attestation)
     _verify_digests(folder, signed.attestation, progress)
     root = _verify_tree(folder, signed.attestation, backend, progress)
+    update = None
+    if previous is not None:
+        update = verify_update(folder, signed.attestation, previous, progress=progress)
     insisted = expected or ExpectedDocuments()
     claims: list[VerifiedClaim] = []
     solvency: list[VerifiedSolvency] = []
@@ -109,7 +119,7 @@ def verify_bundle(
             Check.MARKET_DOCUMENT,
             "you set conditions on the market, and no claim about every account values positions with one",
         )
-    return VerifiedBundle(signed, root, tuple(claims), tuple(solvency), tuple(required))
+    return VerifiedBundle(signed, root, tuple(claims), tuple(solvency), tuple(required), update)
 
 
 def _verify_required(attestation: Attestation, required: Collection[str]) -> None:

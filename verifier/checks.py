@@ -34,6 +34,15 @@ class Check(Enum):
     BUNDLE_ROOT_SUM = ("B9-root-sum", "the sum of all commitments is the attested root sum")
     BUNDLE_CLAIMS = ("B10-claims", "the bundle makes every claim that you require")
 
+    # A book that was made by updating another one, whose bundle is at hand.
+    UPDATE_PREDECESSOR = ("U1-predecessor", "the book names the previous bundle's book as its predecessor")
+    UPDATE_ISSUER = ("U2-issuer", "the previous bundle is signed with the same issuer key")
+    UPDATE_TIME = ("U3-later", "the book is as of a later time than its predecessor")
+    UPDATE_LEAVES = (
+        "U4-leaves",
+        "what the form of the update says of the leaves holds: unchanged ones are the same, or none is",
+    )
+
     # A claim about all accounts.
     CLAIM_DOCUMENTS = ("C1-documents", "model and market are those that you insist on, and make a statement")
     CLAIM_STATEMENT = ("C2-statement", "the statement compiled here is the one that is claimed")

@@ -21,6 +21,7 @@ from verifier.market_report import market_checks, market_figures, market_finding
 from verifier.model_findings import condition_findings, model_figures, model_findings, row_findings
 from verifier.opening import VerifiedOpening
 from verifier.solvency_report import SolvencyReport, solvency_checks
+from verifier.update_report import UPDATE_CHECKS, update_figures, update_findings
 
 __all__ = [
     "REPORT_FORMAT",
@@ -57,6 +58,7 @@ def bundle_report(verified: VerifiedBundle, *, rows: bool = False) -> Report:
             "the root's sum is the sum of all leaves, none left out",
             Level.RECOMPUTED,
         ),
+        *update_findings(book, verified.update, _signed_level(signed)),
         Finding("Assets", _names(book.assets), _signed_level(signed)),
         Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
         Finding(_what_is_hidden(verified), "inside the commitments", Level.HIDDEN),
@@ -82,11 +84,13 @@ def bundle_report(verified: VerifiedBundle, *, rows: bool = False) -> Report:
             if (check.value.startswith("B") and _was_asked(check, verified))
             or (check.value.startswith("C") and verified.claims)
             or check in (*market_checks(verified.claims), *solvency_checks(verified.solvency))
+            or (check in UPDATE_CHECKS and verified.update is not None)
         ),
         findings=tuple(findings),
         figures={
             **book_figures(book),
             "attestation_digest": signed.digest.hex(),
+            **({} if book.predecessor is None else {"predecessor": update_figures(book, verified.update)}),
             "claims": [
                 {
                     "name": claim.claim.name,

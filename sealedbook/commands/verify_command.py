@@ -63,6 +63,13 @@ def verify(
     previous_market: PreviousOption = None,
     other_market: OtherOption = None,
     max_deviation: MaxDeviationOption = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            "--previous",
+            help="The bundle of the book that this one follows on: compare leaves, issuer and time.",
+        ),
+    ] = None,
     backend: BackendOption = None,
     rows: RowsOption = False,
     as_json: JsonOption = False,
@@ -93,6 +100,7 @@ def verify(
                 expected=expected,
                 required=require or (),
                 market_policy=policy,
+                previous=None if previous is None else existing_folder(previous),
                 progress=bars,
             )
         print_report(bundle_report(verified, rows=rows), as_json=as_json)
