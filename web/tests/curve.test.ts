@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 
-import { blindingGenerator, columnGenerator, linearFormGenerator } from '../src/verifier/curve/generators.ts';
+import {
+  blindingGenerator,
+  columnGenerator,
+  hashToCurve,
+  linearFormGenerator,
+  maskGenerator,
+} from '../src/verifier/curve/generators.ts';
 import { multiScalar } from '../src/verifier/curve/multiscalar.ts';
 import {
   decodePoint,
@@ -103,7 +109,7 @@ describe('multi-scalar multiplication', () => {
     let point = linearFormGenerator().add(ORDER_THREE);
     let expected = IDENTITY;
     const terms = Array.from({ length: count }, (_, i) => {
-      point = point.double().add(columnGenerator(0));
+      point = point.double().add(columnGenerator(0).point);
       const scalar = reduce(invert(BigInt(i + 2)) * 0x1234567n);
       expected = expected.add(slowly(scalar, point));
       return { scalar, point };
@@ -124,6 +130,27 @@ describe('multi-scalar multiplication', () => {
   test('takes scalars below the group order only', () => {
     expect(() => multiScalar([{ scalar: GROUP_ORDER, point: P }])).toThrow('out of range');
     expect(() => multiScalar([{ scalar: -1n, point: P }])).toThrow();
+  });
+});
+
+describe('generators before their cofactor is cleared', () => {
+  const label = (text: string, index: number): Uint8Array =>
+    concat(new TextEncoder().encode(`${text}\0`), bigEndian(index, 4));
+
+  test('give the generators of the protocol page', () => {
+    for (let i = 0; i < 40; i += 1) {
+      const column = columnGenerator(i).point;
+      expect(timesCofactor(column).equals(hashToCurve(label('bit-column', i)))).toBe(true);
+      expect(timesCofactor(maskGenerator(i).point).equals(hashToCurve(label('mask', i)))).toBe(true);
+    }
+  });
+
+  test('have the factor that makes up for it in equations', () => {
+    const { factor, point } = columnGenerator(3);
+    const scalar = GROUP_ORDER - 12345n;
+    const inEquation = multiScalar([{ scalar: reduce(scalar * factor), point }]);
+    const direct = multiScalar([{ scalar, point: hashToCurve(label('bit-column', 3)) }]);
+    expect(timesCofactor(inEquation).equals(timesCofactor(direct))).toBe(true);
   });
 });
 

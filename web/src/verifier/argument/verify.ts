@@ -10,6 +10,7 @@ import {
   columnGenerator,
   linearFormGenerator,
   maskGenerator,
+  type UnclearedGenerator,
 } from '../curve/generators.ts';
 import { decodePoint, isIdentity, type Point, timesCofactor } from '../curve/point.ts';
 import { eqTable, GROUP_ORDER, invert, reduce, tensor } from '../curve/scalar.ts';
@@ -56,11 +57,14 @@ export function equationOf(instance: Instance, proof: Uint8Array, onProgress?: P
       `the proof has ${proof.length} bytes, a proof of this statement has ${shape.proofBytes}`,
     );
   }
-  const leaves = decodeLeaves(instance.leafCommitments, onProgress);
+  const leaves = decodeLeaves(instance.leafCommitments, (done) => onProgress?.(done / 2));
   const { messages, challenges } = readProof(proof, shape, transcriptOf(instance));
   checkChallenges(challenges);
   const weights = linearWeights(statement, challenges.alpha);
-  return { combination: combine(instance, leaves, messages, challenges, weights), challenges };
+  const combination = combine(instance, leaves, messages, challenges, weights, (done) =>
+    onProgress?.(0.5 + done / 2),
+  );
+  return { combination, challenges };
 }
 
 function decodeLeaves(commitments: readonly Uint8Array[], onProgress?: Progress): Point[] {
@@ -94,6 +98,7 @@ function combine(
   messages: Messages,
   challenges: Challenges,
   weights: Weights,
+  onProgress?: Progress,
 ): Combination {
   const { shape, statement } = instance;
   const { omega, c, e, x } = challenges;
@@ -128,7 +133,11 @@ function combine(
   let vL = 0n;
   v.forEach((v_i, i) => {
     vL += v_i * at(L, i);
-    result.add(-v_i, base(i, shape, statement.assets));
+    const { factor, point } = base(i, shape, statement.assets);
+    result.add(-v_i * factor, point);
+    if (i % 64 === 63) {
+      onProgress?.(i / v.length);
+    }
   });
   result.add(c * reduce(Xe * val - vL), linearFormGenerator());
   return result;
@@ -208,13 +217,15 @@ function unfolded(shape: Shape, responses: readonly bigint[], x: readonly bigint
 }
 
 /** The i-th base of the opened vector. */
-function base(i: number, shape: Shape, assets: Instance['statement']['assets']): Point {
+function base(i: number, shape: Shape, assets: Instance['statement']['assets']): UnclearedGenerator {
   const R = 2 ** shape.rowVariables;
   if (i < R) {
     return columnGenerator(i);
   }
   const asset = assets[i - R];
-  return asset === undefined ? maskGenerator(i - R - shape.assets) : assetGenerator(asset);
+  return asset === undefined
+    ? maskGenerator(i - R - shape.assets)
+    : { factor: 1n, point: assetGenerator(asset) };
 }
 
 function product(factors: readonly bigint[]): bigint {

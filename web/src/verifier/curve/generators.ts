@@ -5,7 +5,8 @@ import { bls12_381 } from '@noble/curves/bls12-381.js';
 import { ascii, bigEndian, concat, toUtf8 } from '../encoding/bytes.ts';
 import { labelled } from '../encoding/hashing.ts';
 import type { Asset } from '../types.ts';
-import type { Point } from './point.ts';
+import { hashBeforeCofactor } from './map-to-curve.ts';
+import { EFFECTIVE_COFACTOR, type Point } from './point.ts';
 
 export const DOMAIN = 'SEALEDBOOK-V01-CS01-with-BLS12381G1_XMD:SHA-256_SSWU_RO_';
 
@@ -16,10 +17,14 @@ export function hashToCurve(message: Uint8Array, domain: string = DOMAIN): Point
 
 const CACHE = new Map<string, Point>();
 
-function cached(key: string, label: () => Uint8Array): Point {
+function cached(
+  key: string,
+  label: () => Uint8Array,
+  compute: (label: Uint8Array) => Point = hashToCurve,
+): Point {
   let point = CACHE.get(key);
   if (point === undefined) {
-    point = hashToCurve(label());
+    point = compute(label());
     CACHE.set(key, point);
   }
   return point;
@@ -37,14 +42,29 @@ export function blindingGenerator(): Point {
   return cached('blinding', () => ascii('blinding'));
 }
 
+/**
+ * A generator that is used only in equations which are multiplied by h_eff at the end, as `factor` times a `point` of E
+ * that is not in G1. With G = h_eff Q and any integer s, h_eff (s h_eff mod r) Q = h_eff s G, because h_eff r Q is the
+ * identity for every Q of E.
+ */
+export interface UnclearedGenerator {
+  readonly factor: bigint;
+  readonly point: Point;
+}
+
+function uncleared(key: string, label: () => Uint8Array): UnclearedGenerator {
+  const compute = (bytes: Uint8Array): Point => hashBeforeCofactor(bytes, DOMAIN);
+  return { factor: EFFECTIVE_COFACTOR, point: cached(key, label, compute) };
+}
+
 /** `B_c = H2C("bit-column" || 00 || u32(c))`. */
-export function columnGenerator(column: number): Point {
-  return cached(`column ${column}`, () => concat(labelled('bit-column'), bigEndian(column, 4)));
+export function columnGenerator(column: number): UnclearedGenerator {
+  return uncleared(`column ${column}`, () => concat(labelled('bit-column'), bigEndian(column, 4)));
 }
 
 /** `M_j = H2C("mask" || 00 || u32(j))`. */
-export function maskGenerator(mask: number): Point {
-  return cached(`mask ${mask}`, () => concat(labelled('mask'), bigEndian(mask, 4)));
+export function maskGenerator(mask: number): UnclearedGenerator {
+  return uncleared(`mask ${mask}`, () => concat(labelled('mask'), bigEndian(mask, 4)));
 }
 
 /** `E = H2C("linear-form")`. */

@@ -96,7 +96,7 @@ export function isIdentity(point: Point): boolean {
 }
 
 /** An integer that clears the cofactor (RFC 9380, section 8.8.1): h_eff r P is the identity for every P of E. */
-const EFFECTIVE_COFACTOR = 0xd201000000010001n;
+export const EFFECTIVE_COFACTOR = 0xd201000000010001n;
 
 /** h_eff P by doubling and adding, bit after bit from the top: right for every point of E. */
 export function timesCofactor(point: Point): Point {
