@@ -19,6 +19,10 @@ BENCHES = {
         "bench.models",
         "margin models: size, evaluation, proving and verification of an account, certificates, wide sparse books",
     ),
+    "api": (
+        "bench.api",
+        "the service: inclusion paths under load, memory, publishing; the check page in a browser",
+    ),
 }
 """Name, module, what it measures."""
 
