@@ -100,12 +100,7 @@ function classifyText(base: Base, listed: readonly string[]): Added {
 function classifyDocument(base: Base, format: string | undefined, isListed: boolean): Added {
   const { name } = base;
   const family = /^sealedbook\/([a-z0-9-]+)\//.exec(format ?? '')?.[1];
-  const kinds: Readonly<Record<string, Kind>> = {
-    opening: 'opening',
-    certificate: 'certificate',
-    attestation: 'attestation',
-  };
-  const kind = family === undefined ? undefined : kinds[family];
+  const kind = (['opening', 'certificate', 'attestation'] as const).find((one) => one === family);
   const withFormat = format === undefined ? base : { ...base, format };
   if (kind !== undefined) return { ...withFormat, kind };
   if (family === 'report') throw new FileProblem(problems.report(name));

@@ -61,7 +61,9 @@ export function knownWords(document: string): string | undefined {
   const texts = Object.fromEntries(
     Object.entries(fields).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
   );
-  return model.kinds[kindOf(fields)]?.(texts);
+  const kind = kindOf(fields);
+  // The kind comes from a file: `constructor` is no kind.
+  return Object.hasOwn(model.kinds, kind) ? model.kinds[kind]?.(texts) : undefined;
 }
 
 function kindOf(fields: Readonly<Record<string, unknown>>): string {

@@ -59,7 +59,7 @@ export function verdictView(outcome: Outcome): HTMLElement {
   const label = verdict[tone];
   return h(
     'div',
-    { class: `verdict verdict-${tone}` },
+    { class: `verdict verdict-${tone}`, 'data-milliseconds': totalTime(outcome) },
     outcome.sample && h('p', { class: 'sample-note' }, intake.sampleNote),
     h('p', { class: 'verdict-label' }, icon(tone satisfies Icon), label),
     h('p', { class: 'verdict-sentence' }, sentence),
