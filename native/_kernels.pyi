@@ -24,6 +24,7 @@ __all__ = [
     "ScalarVector",
     "WitnessKernel",
     "__version__",
+    "bit_weights",
     "blst_pippenger",
     "evaluate_positions",
     "hash_to_curve",

@@ -315,16 +315,21 @@ impl RowKernel {
         let chunk = ACCOUNT_CHUNK.min(CHUNK_BYTES / self.bytes.max(1)).max(1);
         let mut checks = vec![SATISFIED; batch.len()];
         let mut rest = packed.as_mut_slice();
-        let with_line = |check| {
-            let (line, later) = std::mem::take(&mut rest).split_at_mut(self.bytes);
+        let mut tasks = Vec::with_capacity(batch.len().div_ceil(chunk));
+        for checks in checks.chunks_mut(chunk) {
+            let (lines, later) = rest.split_at_mut(checks.len() * self.bytes);
             rest = later;
-            (line, check)
-        };
-        let mut lines: Vec<_> = checks.iter_mut().map(with_line).collect();
-        fill_chunks(&mut lines, chunk, |first, lines| {
+            tasks.push((lines, checks));
+        }
+        fill_chunks(&mut tasks, 1, |task, parts| {
             let mut scratch = self.scratch();
-            for (account, (line, check)) in (first..).zip(lines) {
-                **check = self.evaluate_account(batch, account, line, &mut scratch);
+            for (lines, checks) in parts {
+                let mut rest = &mut **lines;
+                for (account, check) in (task * chunk..).zip(checks.iter_mut()) {
+                    let (line, later) = std::mem::take(&mut rest).split_at_mut(self.bytes);
+                    *check = self.evaluate_account(batch, account, line, &mut scratch);
+                    rest = later;
+                }
             }
         });
         Ok((packed, checks))
