@@ -56,6 +56,10 @@ def service_app(settings: Settings) -> FastAPI:
     app = describe_app(writing=not settings.read_only, holders=settings.vault is not None)
     state = app.state
     state.settings = settings
+    # Whatever can be wrong with the settings is found before the database is touched.
+    state.log = open_log(settings)
+    state.limits = RateLimits(settings)
+    state.page = load_check_page(settings.check_page)
     if not settings.read_only:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.database = Database(settings.database_address)
@@ -65,9 +69,6 @@ def service_app(settings: Settings) -> FastAPI:
         upgrade(state.database)
     state.storage = open_storage(settings.storage_address, create=not settings.read_only)
     state.derived = DerivedFiles(settings.derived, state.storage)
-    state.log = open_log(settings)
-    state.limits = RateLimits(settings)
-    state.page = load_check_page(settings.check_page)
     if not settings.read_only:
         _add_publishing(state, settings)
     if settings.vault is not None:

@@ -423,6 +423,7 @@ def test_a_service_that_serves_other_bytes_is_caught(sealed_and_proven: Sealed, 
 
 def test_settings_that_cannot_work_are_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEALEDBOOK_DATA", str(tmp_path / "service"))
+    monkeypatch.setenv("SEALEDBOOK_MIGRATE", "true")  # the command sets it: put back in the end
     done = run("serve")
     assert (done.exit_code, "SEALEDBOOK_ISSUER_KEY" in done.stderr) == (3, True)
     monkeypatch.setenv("SEALEDBOOK_ISSUER_KEY", "00" * 32)
