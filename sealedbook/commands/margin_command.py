@@ -9,6 +9,7 @@ import typer
 
 from primitives.backends import get_backend
 from primitives.strict_json import MAX_JSON_BYTES, Json
+from sealedbook.commands.margin_balances_command import balances, liquidation_price, shortfalls
 from sealedbook.market_options import read_market_file
 from sealedbook.options import BackendOption, JsonOption, read_small_file
 from sealedbook.output import console, print_json, progress_bar, reported_errors, shown
@@ -16,7 +17,12 @@ from sealedbook.output import console, print_json, progress_bar, reported_errors
 if TYPE_CHECKING:
     from prover.margin_report import MarginSummary
 
-app = typer.Typer(help="Margins of accounts, private: `sealedbook margin evaluate`.", no_args_is_help=True)
+app = typer.Typer(
+    help="Margins, balances, liquidation prices and shortfalls of accounts: private.", no_args_is_help=True
+)
+app.command("balances")(balances)
+app.command("liquidation-price")(liquidation_price)
+app.command("shortfalls")(shortfalls)
 
 _SHOWN_SCENARIOS: Final = 5
 

@@ -46,6 +46,10 @@ KIND_WORDS: Final = {
     "paradex-portfolio-margin": "Equity covers the worst of 24 scenarios, a minimum for delta, and provisions.",
     "span": "Equity covers the worst of 16 scenarios, spread charges and the minimum for short options.",
     "pmrm2": "Equity covers the worst loss of a portfolio risk model over its scenarios and contingencies.",
+    "withdrawable": "An amount can be withdrawn at once, and the margin model inside still holds of what is left.",
+    "capital-adequacy": "Equity is at least the stated multiple of what the margin model inside requires.",
+    "survives": "The margin model inside holds at other prices as well, which the model names.",
+    "insured": "What an account misses of its margin is stated in a column, whose total a fund is to cover.",
 }
 """What each kind of model demands, in one sentence."""
 
