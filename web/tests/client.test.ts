@@ -12,8 +12,11 @@ class FakeWorker {
   terminated = false;
   readonly requests: Request[] = [];
 
-  postMessage(request: Request): void {
+  readonly transferred: Transferable[] = [];
+
+  postMessage(request: Request, transfer: Transferable[]): void {
     this.requests.push(request);
+    this.transferred.push(...transfer);
   }
 
   terminate(): void {
@@ -123,6 +126,17 @@ describe('the client of the worker', () => {
     const mistaken = verifier.readAttestation(bytes, bytes);
     workers[1]?.answer(report(3));
     await expect(mistaken).rejects.toThrow('a report of kind opening');
+  });
+
+  test('hands over the buffers it is told to', async () => {
+    const { verifier, workers } = setup();
+    const own = new Uint8Array(8);
+    const first = verifier.checkOpening(own, 'a', opening64.trust, { transfer: [own.buffer] });
+    expect(workers[0]?.transferred).toEqual([own.buffer]);
+    workers[0]?.answer(report(1));
+    await first;
+    void verifier.checkOpening(own, 'a', opening64.trust);
+    expect(workers[0]?.transferred).toHaveLength(1);
   });
 
   test('closing ends everything', async () => {

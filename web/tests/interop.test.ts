@@ -8,6 +8,15 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { verifyBundle } from '../src/verifier/bundle/check.ts';
+import { checkAttestation } from '../src/verifier/book/attestation.ts';
+import { leafCommitments } from '../src/verifier/book/tree.ts';
+import {
+  type AccountsCase,
+  checkAccountsClaim,
+  checkProofFiles,
+  checkProofs,
+} from '../src/verifier/claims/accounts.ts';
+import { Recorder } from '../src/verifier/report.ts';
 import { verifyBatchProof } from '../src/verifier/claims/batch.ts';
 import { verifySolvency } from '../src/verifier/claims/solvency.ts';
 import { toHex } from '../src/verifier/encoding/bytes.ts';
@@ -15,8 +24,8 @@ import { FormError } from '../src/verifier/errors.ts';
 import { compileModel } from '../src/verifier/models/model.ts';
 import { checkOpening } from '../src/verifier/opening/check.ts';
 import { encodeStatement } from '../src/verifier/statement/canonical.ts';
-import type { BundleReport, SolvencyReport, Trust } from '../src/verifier/types.ts';
-import { encoded } from './vectors.ts';
+import type { AccountsClaim, BundleReport, SolvencyReport, Trust } from '../src/verifier/types.ts';
+import { encoded, refusalOf } from './vectors.ts';
 
 const FOLDER = process.env['SEALEDBOOK_INTEROP'] ?? '';
 
@@ -131,6 +140,58 @@ describe.skipIf(FOLDER === '')('made by the Python side', () => {
       });
       expect(open.verdict).toMatchObject({ ok: true });
       expect(open.assets.map(({ total }) => total)).toEqual(['3', '0', '1000']);
+    });
+
+    test('every check of a claim about accounts can fail', () => {
+      const attestation = checkAttestation(new Recorder(), {
+        attestation: file('attestation.json'),
+        signature: file('attestation.sig'),
+      });
+      const claim = attestation.claims.find((candidate) => candidate.kind === 'accounts');
+      if (claim === undefined) {
+        throw new Error('no claim about accounts');
+      }
+      const { book } = attestation;
+      const documents = { model: file('model.json'), market: file('market.json') };
+      const caseOf = (changed: Partial<AccountsClaim> = {}, model = documents.model): AccountsCase =>
+        checkAccountsClaim(
+          new Recorder(),
+          book,
+          { ...claim, ...changed },
+          { ...documents, model },
+          undefined,
+        );
+      const good = caseOf();
+      const proof = file('proofs/accounts-000000.narg');
+      const proven = (commitments: Uint8Array[], bytes = proof, batch = 0, use = good): unknown =>
+        refusalOf(() => {
+          checkProofs(new Recorder(), use, [{ batch, leafCommitments: commitments, proof: bytes }]);
+        })?.check;
+      const leaves = leafCommitments(file('leaves.bin'), 0, book.leafCount);
+      expect(proven(leaves)).toBeUndefined();
+      expect(refusalOf(() => caseOf({}, encoded('{}')))?.check).toBe('C1-documents');
+      expect(refusalOf(() => caseOf({ statement: '00'.repeat(32) }))?.check).toBe('C2-statement');
+      const lengths = (use: AccountsCase, length: number): unknown =>
+        refusalOf(() => {
+          checkProofFiles(new Recorder(), use, [[0, length]]);
+        })?.check;
+      expect(lengths(good, proof.length)).toBeUndefined();
+      expect(lengths(good, proof.length + 1)).toBe('C3-proof-files');
+      expect(lengths(caseOf({ batches: 2 }), proof.length)).toBe('C3-proof-files');
+      const flipped = proof.slice();
+      flipped[proof.length - 1] = (flipped[proof.length - 1] ?? 0) ^ 1;
+      expect(proven(leaves, flipped)).toBe('C4-proofs');
+      expect(proven(leaves.toReversed())).toBe('C4-proofs');
+      expect(proven(leaves, proof, 1)).toBe('C4-proofs');
+      expect(proven(leaves, proof, 0, caseOf({ name: 'other' }))).toBe('C4-proofs');
+      const twice = refusalOf(() => {
+        checkProofs(new Recorder(), good, [
+          { batch: 0, leafCommitments: leaves, proof },
+          { batch: 1, leafCommitments: leaves, proof },
+        ]);
+      });
+      expect(twice).toMatchObject({ check: 'C4-proofs' });
+      expect(twice?.message).toContain('batch 1');
     });
 
     test('an opening of it', () => {

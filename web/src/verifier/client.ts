@@ -72,7 +72,7 @@ class WorkerQueue {
     this.running = { id: this.lastId, job };
     const request: Request = { id: this.lastId, call: job.call };
     this.worker ??= this.startWorker();
-    this.worker.postMessage(request);
+    this.worker.postMessage(request, [...(job.hooks.transfer ?? [])]);
   }
 
   private startWorker(): Worker {

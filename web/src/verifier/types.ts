@@ -317,6 +317,8 @@ export interface Hooks {
 /** Hooks of a check in the worker; `signal` stops it (the promise is rejected with the signal's reason). */
 export interface ClientHooks extends Hooks {
   readonly signal?: AbortSignal;
+  /** Buffers of the input that are handed over instead of copied; the caller cannot use them any more. */
+  readonly transfer?: readonly ArrayBuffer[];
 }
 
 /**
