@@ -29,7 +29,7 @@ from api.storage import Storage
 from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, Attestation
 from primitives.backend import Backend
 from primitives.backends import get_backend
-from primitives.claims import SolvencyClaim
+from primitives.claims import AccountsClaim, SolvencyClaim
 from primitives.errors import SealedbookError
 from primitives.strict_json import MAX_JSON_BYTES, canonical_json
 from prover.publication import publish_folder
@@ -72,6 +72,8 @@ def build_derived_files(
         (work / STATEMENTS).mkdir()
         (work / RESERVES).mkdir()
         for claim in attestation.claims:
+            if not isinstance(claim, AccountsClaim | SolvencyClaim):
+                continue
             statement = compile_statement(attestation, claim, read)
             (work / STATEMENTS / f"{claim.name}.bin").write_bytes(statement.canonical_bytes())
             view = statement_view(attestation, claim, statement, read)

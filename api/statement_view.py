@@ -18,7 +18,7 @@ from circuits.solvency_statement import compile_solvency
 from circuits.statement import Statement
 from primitives.amounts_text import format_amount, plain_amount
 from primitives.attestation import Attestation, format_time
-from primitives.claims import AccountsClaim, Claim, SolvencyClaim
+from primitives.claims import AccountsClaim, SolvencyClaim
 from primitives.reserves import AssetReserves, ReserveAddress, Reserves
 from primitives.strict_json import Json, JsonObject, parse_json
 
@@ -27,11 +27,13 @@ RESERVES_VIEW_FORMAT: Final = "sealedbook/reserves-view/v1"
 MAX_LINES: Final = 4096
 """Formulas and facts beyond that many are left out of the readable form; the compiled statement has them all."""
 
+ViewedClaim = AccountsClaim | SolvencyClaim
+"""Claims that have a readable form here; others are served as the files that they are."""
 ReadDocument = Callable[[str], bytes]
 """The bytes of a file of the bundle, by name."""
 
 
-def compile_statement(attestation: Attestation, claim: Claim, read: ReadDocument) -> Statement:
+def compile_statement(attestation: Attestation, claim: ViewedClaim, read: ReadDocument) -> Statement:
     """The statement of one claim, compiled anew."""
     book = attestation.book
     if isinstance(claim, AccountsClaim):
@@ -41,7 +43,9 @@ def compile_statement(attestation: Attestation, claim: Claim, read: ReadDocument
     return compile_solvency(reserves, claim.ratio, book.assets, book.leaf_count)
 
 
-def statement_view(attestation: Attestation, claim: Claim, statement: Statement, read: ReadDocument) -> Json:
+def statement_view(
+    attestation: Attestation, claim: ViewedClaim, statement: Statement, read: ReadDocument
+) -> Json:
     """One claim for people and programs."""
     formulas = describe(statement)
     document: dict[str, Json] = {
@@ -118,7 +122,7 @@ def _address_view(address: ReserveAddress, decimals: int, book: bytes) -> Json:
     return view
 
 
-def _documents(claim: Claim) -> list[tuple[str, str]]:
+def _documents(claim: ViewedClaim) -> list[tuple[str, str]]:
     if isinstance(claim, AccountsClaim):
         named = [("model", claim.model), ("market", claim.market), ("signatures", claim.signatures)]
     else:

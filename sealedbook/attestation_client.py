@@ -50,7 +50,7 @@ class AttestationClient(LogClient):
 
     def find_book(self, book_digest: bytes) -> ServedAttestation | None:
         """The attestation of this book that was published last, one that stands before one that was taken back."""
-        query = {"book": book_digest.hex(), "limit": 100}
+        query: dict[str, str | int] = {"book": book_digest.hex(), "limit": 100}
         answer = JsonObject(self.get_json(ATTESTATIONS_PATH, query, maximum=_MAX_LIST_BYTES))
         found = answer.array("attestations", lambda value, _: _parse_served(value), max_items=100)
         return next((each for each in found if each.revoked is None), found[0] if found else None)
@@ -157,16 +157,25 @@ def fetch_bundle(
         )
     done = 0
     for entry in files:
-        before = done
-        client.fetch_file(
-            digest, entry, work / entry.name, lambda size, b=before: report("Fetching", b + size, total)
-        )
+        client.fetch_file(digest, entry, work / entry.name, _Share(report, done, total))
         done += entry.size
     report("Fetching", total, total)
     if out.is_dir():
         out.rmdir()
     os.rename(work, out)
     return signed
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Reports the progress of one file as progress of the whole."""
+
+    report: Report
+    before: int
+    total: int
+
+    def __call__(self, size: int) -> None:
+        self.report("Fetching", self.before + size, self.total)
 
 
 def _already_there(out: Path, digest: bytes, issuer_key: bytes | None) -> SignedAttestation:

@@ -16,7 +16,7 @@ from api.settings import Settings
 
 def main() -> None:
     request = json.load(sys.stdin)
-    step, bundle = request.pop("step"), Path(request.pop("bundle"))
+    chosen, bundle = request.pop("step"), Path(request.pop("bundle"))
     app = service_app(Settings(**request))
     staged = app.state.staging.begin(
         (bundle / "attestation.json").read_bytes(), (bundle / "attestation.sig").read_bytes()
@@ -25,8 +25,8 @@ def main() -> None:
         (staged.bundle / entry.name).parent.mkdir(exist_ok=True)
         shutil.copy(bundle / entry.name, staged.bundle / entry.name)
 
-    def die(reached: str) -> None:
-        if reached == step:
+    def die(step: str) -> None:
+        if step == chosen:
             os.kill(os.getpid(), signal.SIGKILL)
 
     committing.reached = die

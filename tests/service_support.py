@@ -34,7 +34,7 @@ Document = dict[str, Any]
 with warnings.catch_warnings():
     # Starlette prefers another name of the HTTP client's package; the client is the same.
     warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
+    from starlette.testclient import TestClient as TestClient
 
 
 def proven(folder: Path) -> Sealed:

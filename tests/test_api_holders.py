@@ -147,7 +147,7 @@ def test_unknown_accounts_and_unknown_books_read_the_same(
 def raw_token(
     claims: dict[str, Any], *, key: Any = None, algorithm: str = "EdDSA", headers: Any = None
 ) -> str:
-    signing = load_pem_private_key(TOKEN_PRIVATE, None) if key is None else key
+    signing: Any = load_pem_private_key(TOKEN_PRIVATE, None) if key is None else key
     return jwt.encode(claims, signing, algorithm=algorithm, headers=headers)
 
 

@@ -449,3 +449,48 @@ def test_a_publication_that_is_worked_on_is_busy(service: Service, sealed_and_pr
             pass
         assert commit(service, digest).json()["code"] == "publication-busy"
     assert not staged.is_locked()
+
+
+def test_a_long_commit_is_answered_at_once(
+    service: Service, sealed_and_proven: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """202, then the state, while the verification runs; a second request joins it."""
+    digest = begin(service.client, sealed_and_proven.bundle)["id"]
+    upload_missing(service.client, sealed_and_proven.bundle, digest)
+    monkeypatch.setattr("api.routes.publications._WAIT_SECONDS", 0.01)
+    publisher, go_on = service.app.state.publisher, threading.Event()
+
+    def waits(*arguments: Any) -> Any:
+        go_on.wait()
+        return verify(*arguments)
+
+    verify, publisher._verify = publisher._verify, waits
+    for _ in range(2):
+        answer = commit(service, digest)
+        assert (answer.status_code, answer.json()["state"]) == (202, "committing")
+    assert state_of(service, digest)["state"] == "committing"
+    running = publisher.start(service.app.state.staging.find(bytes.fromhex(digest)))
+    go_on.set()
+    assert running.done.wait(120)
+    assert running.problem is None
+    assert_published_once(service, digest, sealed_and_proven)
+
+
+def test_a_storage_behind_fsspec(sealed_and_proven: Sealed, tmp_path: Path) -> None:
+    """Here one in memory; objects are put whole, read in ranges, and never removed."""
+    with running(
+        service_settings(tmp_path, sealed_and_proven, storage=f"memory://{tmp_path.name}")
+    ) as service:
+        digest = service.publish(sealed_and_proven.bundle)
+        leaves = (sealed_and_proven.bundle / "leaves.bin").read_bytes()
+        address = f"/v1/attestations/{digest}/files/leaves.bin"
+        assert service.client.get(address).content == leaves
+        assert service.client.get(address, headers={"Range": "bytes=80-159"}).content == leaves[80:160]
+        assert service.client.get("/v1/health/ready").status_code == 200
+        storage = service.app.state.storage
+        storage.put(digest, sealed_and_proven.bundle, ["leaves.bin"])
+        storage.remove(digest)
+        assert service.client.get(address).content == leaves
+        storage._filesystem.rm(f"{storage._root}/{digest}/leaves.bin")
+        lost = service.client.get(address)
+        assert (lost.status_code, lost.json()["code"]) == (503, "storage-unavailable")

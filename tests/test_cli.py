@@ -356,7 +356,7 @@ def test_refused_options(sealed_once: Sealed, opening: Path, tmp_path: Path) -> 
     bundle, vault, book = sealed_once.bundle, sealed_once.vault.folder, sealed_once.folder / "book"
     to_check = ["check", opening, "--account", "alice"]
     digits = "expected 64 hexadecimal digits, or a file with them"
-    refused("give one of --bundle FOLDER, --root HEX or --book-digest HEX", *to_check)
+    refused("give one of --bundle FOLDER, --root HEX, --book-digest HEX or --service URL", *to_check)
     refused("give one of --bundle", *to_check, "--bundle", bundle, "--root", "00" * 32)
     refused("--issuer-key goes with --bundle", *to_check, "--root", "00" * 32, "--issuer-key", "00" * 32)
     for value in ("", "00", "zz" * 32, "00" * 33, "00 " * 21 + "0"):
