@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from circuits.modelling.words import ColumnWords
 from circuits.position_guarantees import Guarantee, PositionGuarantee, PositionGuarantees
 from primitives.amounts_text import format_amount
 from primitives.assets import Asset
@@ -35,13 +36,27 @@ class SolvencyReport:
         self._accounts = accounts
         self._assets = verified.statement.assets
         self._cover = assess_cover(verified, [claim.statement for claim in accounts])
+        self._meanings = self._find_meanings()
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
-        if all(cover.rests_on.makes_totals_count for cover in self._cover):
-            names = _names(self._asset(cover) for cover in self._cover)
-            if any(self._at_issuers_prices(cover.rests_on) for cover in self._cover):
+        """One sentence, or two if columns that are no coins are covered as well."""
+        coins = [cover for cover in self._cover if self._asset(cover).id not in self._meanings]
+        others = [self._column_finding(cover) for cover in self._cover if cover not in coins]
+        sentences = [self._coins_verdict(coins)] if coins else []
+        if others:
+            is_shown = all(finding.level is not Level.NOT_PROVEN for finding in others)
+            sentences.append(
+                "What it states of columns that are no coins covers their totals."
+                if is_shown
+                else "What it shows of columns that are no coins is not enough by itself."
+            )
+        return " ".join(sentences)
+
+    def _coins_verdict(self, coins: Sequence[AssetCover]) -> str:
+        if all(cover.rests_on.makes_totals_count for cover in coins):
+            names = _names(self._asset(cover) for cover in coins)
+            if any(self._at_issuers_prices(cover.rests_on) for cover in coins):
                 return (
                     f"The stated reserves cover the totals of {names}, if the issuer's own prices are sound."
                 )
@@ -53,6 +68,11 @@ class SolvencyReport:
         """Cover, totals, what is stated of reserves, who controls addresses, and what is left out."""
         return [
             *self._cover_findings(),
+            *(
+                self._column_finding(cover)
+                for cover in self._cover
+                if self._asset(cover).id in self._meanings
+            ),
             *self._totals_findings(),
             self._stated_finding(),
             *self._control_findings(),
@@ -98,7 +118,8 @@ class SolvencyReport:
         """One for all assets whose totals rest on the same."""
         groups: dict[PositionGuarantee, list[Asset]] = {}
         for cover in self._cover:
-            groups.setdefault(cover.rests_on, []).append(self._asset(cover))
+            if self._asset(cover).id not in self._meanings:
+                groups.setdefault(cover.rests_on, []).append(self._asset(cover))
         ratio = self._verified.claim.ratio
         times = "the total" if ratio.numerator == ratio.denominator else f"{ratio} times the total"
         subject = f"Stated reserves ({self._verified.claim.name})"
@@ -110,6 +131,36 @@ class SolvencyReport:
             )
             for rests_on, assets in groups.items()
         ]
+
+    def _find_meanings(self) -> dict[str, ColumnWords]:
+        """What models of verified claims say of columns that are no coins; nothing where less than all is covered."""
+        ratio = self._verified.claim.ratio
+        if ratio.numerator < ratio.denominator:
+            return {}
+        words = [claim.words for claim in self._accounts if claim.words is not None]
+        return {column.asset: column for each in words for column in each.columns}
+
+    def _column_finding(self, cover: AssetCover) -> Finding:
+        """Of a column that is no coin."""
+        asset = self._asset(cover)
+        words = self._meanings[asset.id]
+        amount = format_amount(cover.ownership.reserves.total, asset.decimals)
+        subject = f"Column {asset.id} ({self._verified.claim.name})"
+        text = f"{words.meaning}; stated are {amount}, which are no coins and at no address"
+        if words.marker is None:
+            return Finding(subject, f"{text}{self._reason(cover.rests_on)}", self._level(cover.rests_on))
+        if self._marks_one(words.marker):
+            return Finding(subject, text, Level.PROVEN if self._verified.totals is None else Level.RECOMPUTED)
+        why = f"but this claim does not show that {words.marker} marks one account at most"
+        return Finding(subject, f"{text}, {why}", Level.NOT_PROVEN)
+
+    def _marks_one(self, marker: str) -> bool:
+        """Whether the total of a column of zeros and ones is shown to be 1 at most."""
+        return any(
+            cover.ownership.reserves.total <= 1 and cover.rests_on.guarantee is Guarantee.NON_NEGATIVE
+            for cover in self._cover
+            if self._asset(cover).id == marker
+        )
 
     def _reason(self, rests_on: PositionGuarantee) -> str:
         """What the total rests on, to follow "of all accounts"."""

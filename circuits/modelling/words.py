@@ -11,16 +11,31 @@ _SHOWN_NAMES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnWords:
+    """A column of the book that is no coin, and what it means that stated reserves of it are at least its total.
+
+    With a `marker`, a column of zeros and ones, entries may be negative where the marker is 1: the meaning holds if
+    the total of the marker is shown to be at most 1 as well.
+    """
+
+    asset: str
+    meaning: str
+    marker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelWords:
     """Made of the document alone, names in it included: escape before showing.
 
     `conditions` are what is proven of every account, each a sentence without a full stop; together they say all that
     the rows demand. `conservative` is where the rows ask for more than the method does, or leave something out.
+    `columns` are those whose totals mean something beyond an amount of an asset.
     """
 
     title: str
     conditions: tuple[str, ...]
     conservative: tuple[str, ...]
+    columns: tuple[ColumnWords, ...] = ()
 
 
 def share_of(factor: Fraction) -> str:

@@ -28,7 +28,7 @@ from circuits.modelling.constraints import row_pieces
 from circuits.modelling.definition import ModelDefinition
 from circuits.modelling.expressions import Values
 from circuits.modelling.model import Margin
-from circuits.modelling.words import ModelWords
+from circuits.modelling.words import ColumnWords, ModelWords
 from circuits.models.margin_evaluation import ACCOUNTS_AT_ONCE, NarrowNumeric
 from circuits.positions import PositionBatch
 from circuits.public_market import PublicMarket
@@ -132,7 +132,27 @@ class Insured(Wrapper):
             f"claim of this bundle shows reserves of at least the total of {self.shortfall}",
             "a stated shortfall may be larger than the true one",
         )
-        return self.words_around(conditions, conservative, when="but for its shortfall: ")
+        return self.words_around(
+            conditions, conservative, when="but for its shortfall: ", columns=self._column_words()
+        )
+
+    def _column_words(self) -> list[ColumnWords]:
+        if self.fund is None:
+            result = [
+                ColumnWords(self.shortfall, "insurance fund covers the sum of shortfalls of all accounts")
+            ]
+        else:
+            meaning = (
+                "insurance fund, which one account of the book holds, covers the sum of shortfalls of all others; how "
+                "large it is stays hidden"
+            )
+            result = [
+                ColumnWords(self.shortfall, meaning, marker=self.fund.column),
+                ColumnWords(self.fund.column, "no more accounts hold the insurance fund than stated"),
+            ]
+        if self.count is not None:
+            result.append(ColumnWords(self.count.column, "no more accounts are short than stated"))
+        return result
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
         """The inner model, every margin condition with the shortfall in it."""

@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 from circuits.modelling import Expression, Model
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers
 from circuits.modelling.model import Margin
-from circuits.modelling.words import ModelWords
+from circuits.modelling.words import ColumnWords, ModelWords
 from circuits.public_market import PublicMarket
 from circuits.wrappers.evaluation import ConditionsEvaluator
 from primitives.assets import Asset
@@ -66,7 +66,12 @@ class Wrapper(ModelDefinition):
         """What the model adds, to stand before the inner model's title."""
 
     def words_around(
-        self, conditions: Sequence[str], conservative: Sequence[str] = (), *, when: str = ""
+        self,
+        conditions: Sequence[str],
+        conservative: Sequence[str] = (),
+        *,
+        when: str = "",
+        columns: Sequence[ColumnWords] = (),
     ) -> ModelWords:
         """`conditions`, then those of the inner model, which hold `when`, and what is conservative in either."""
         inner = self.inner.words()
@@ -74,6 +79,7 @@ class Wrapper(ModelDefinition):
             f"{self.subject}, on top of: {inner.title}",
             (*conditions, *(f"{when}{condition}" for condition in inner.conditions)),
             (*conservative, *inner.conservative),
+            (*columns, *inner.columns),
         )
 
 
