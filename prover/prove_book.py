@@ -18,7 +18,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,13 +89,16 @@ class Failure:
 class StatementFailsError(ProverError):
     """Accounts do not satisfy the statement, so nothing was proven or written.
 
-    `failures` holds the first of them, `count` is how many there are. Private: names accounts.
+    `failures` holds the first of them, `count` is how many there are; `claim` is the name of the claim where
+    several are made at once. Private: names accounts.
     """
 
-    def __init__(self, failures: tuple[Failure, ...], count: int) -> None:
+    def __init__(self, failures: tuple[Failure, ...], count: int, claim: str | None = None) -> None:
         self.failures = failures
         self.count = count
-        lines = [f"{count:,} account(s) do not satisfy the statement; nothing was written."]
+        self.claim = claim
+        where = "" if claim is None else f"claim {claim!r}: "
+        lines = [f"{where}{count:,} account(s) do not satisfy the statement; nothing was written."]
         lines += [f"  {failure.describe()}" for failure in failures]
         if count > len(failures):
             lines.append(f"  … and {count - len(failures):,} more.")
@@ -113,8 +116,8 @@ class BookProof:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """Everything that the batches of one claim have in common."""
+class ClaimJob:
+    """One claim to be proven: everything that its batches have in common."""
 
     book: VaultBook
     statement: Statement
@@ -124,7 +127,38 @@ class _Job:
     backend: Backend
     assigner: RowAssigner
 
+    @staticmethod
+    def prepare(
+        book: VaultBook, backend: Backend, *, name: str, model: bytes, market: bytes | None
+    ) -> ClaimJob:
+        """Compile the statement; raises `ProverError`, `circuits.claim_statement.ClaimDocumentError`."""
+        check_claim_name(name)
+        statement = compile_claim(model, market, book.book.assets)
+        plan = BatchPlan.for_statement(statement, book.book.leaf_count)
+        if plan.count > MAX_BATCHES:
+            raise ProverError(f"{plan.count} batches are more than {MAX_BATCHES}")
+        context = context_digest(
+            ACCOUNTS_KIND, name, book.book.digest(), claim_documents(model, market), statement.digest()
+        )
+        shape = plan.shape(statement)
+        return ClaimJob(book, statement, plan, shape, context, backend, RowAssigner(statement, backend))
+
+    @property
+    def work(self) -> Path:
+        """Where finished proofs wait for the others."""
+        return self.book.folder / WORK_NAME / self.context.hex()
+
+    def proof_files(self, claim: AccountsClaim) -> dict[str, Path]:
+        """The proofs, by the names that they have in the bundle."""
+        return {claim.proof_name(batch): self.work / _batch_name(batch) for batch in range(self.plan.count)}
+
+    @property
+    def proof_bytes(self) -> int:
+        """The length of all proofs together."""
+        return self.plan.count * self.shape.proof_bytes
+
     def instance(self, batch: int) -> ArgumentInstance:
+        """What the proof of one batch is about."""
         start = batch * self.plan.size
         return ArgumentInstance(
             statement=self.statement,
@@ -136,10 +170,12 @@ class _Job:
         )
 
     def positions(self, start: int, stop: int) -> PositionBatch:
+        """What the leaves ``start <= u < stop`` hold."""
         rows = self.book.rows(start, stop)
         return PositionBatch(rows.row_offsets, rows.columns, rows.amounts)
 
     def witness(self, batch: int) -> ArgumentWitness:
+        """Positions, bits and blindings of one batch."""
         start, stop = batch * self.plan.size, (batch + 1) * self.plan.size
         positions = self.positions(start, stop)
         return ArgumentWitness(
@@ -187,40 +223,29 @@ def _prove_alone(
     workers: int | None,
     progress: Progress,
 ) -> BookProof:
-    check_claim_name(name)
-    _check_signatures(market, signatures)
+    check_signatures(market, signatures)
     attestation = read_attestation(bundle, book.book, issuer)
-    statement = compile_claim(model, market, book.book.assets)
-    plan = BatchPlan.for_statement(statement, book.book.leaf_count)
-    if plan.count > MAX_BATCHES:
-        raise ProverError(f"{plan.count} batches are more than {MAX_BATCHES}")
-    context = context_digest(
-        ACCOUNTS_KIND, name, book.book.digest(), claim_documents(model, market), statement.digest()
-    )
-    assigner = RowAssigner(statement, backend)
-    job = _Job(book, statement, plan, plan.shape(statement), context, backend, assigner)
-    _check_every_account(job, FailureExplainer(model, market, statement), progress)
+    job = ClaimJob.prepare(book, backend, name=name, model=model, market=market)
+    check_every_account(job, FailureExplainer(model, market, job.statement), progress)
     claim = AccountsClaim(
         name=name,
         model=document_name(attestation, MODEL_NAME, model, name),
         market=None if market is None else document_name(attestation, MARKET_NAME, market, name),
-        statement_digest=statement.digest(),
-        batches=plan.count,
+        statement_digest=job.statement.digest(),
+        batches=job.plan.count,
         signatures=_signatures_name(attestation, signatures, name),
     )
-    work = book.folder / WORK_NAME / context.hex()
-    resumed = _prove_batches(job, work, workers or os.cpu_count() or 1, progress)
+    resumed = prove_batches(job, workers or os.cpu_count() or 1, progress)
     documents = {claim.model: model}
     for place, data in ((claim.market, market), (claim.signatures, signatures)):
         if place is not None and data is not None:
             documents[place] = data
-    proofs = {claim.proof_name(batch): work / _batch_name(batch) for batch in range(plan.count)}
-    publish_claim(bundle, attestation, claim, documents, proofs, issuer)
-    shutil.rmtree(work, ignore_errors=True)
-    return BookProof(claim, statement, plan.count * job.shape.proof_bytes, resumed)
+    publish_claim(bundle, attestation, claim, documents, job.proof_files(claim), issuer)
+    shutil.rmtree(job.work, ignore_errors=True)
+    return BookProof(claim, job.statement, job.proof_bytes, resumed)
 
 
-def _check_signatures(market: bytes | None, signatures: bytes | None) -> None:
+def check_signatures(market: bytes | None, signatures: bytes | None) -> None:
     """A bundle with a signature that does not hold would be refused by everybody (check M2)."""
     if signatures is None:
         return
@@ -252,8 +277,10 @@ def read_attestation(bundle: Path, book: SealedBook | None, issuer: Issuer) -> A
     return attestation
 
 
-def _check_every_account(job: _Job, explainer: FailureExplainer, progress: Progress) -> None:
-    """Evaluate the statement for all leaves; `StatementFailsError` names who fails."""
+def check_every_account(
+    job: ClaimJob, explainer: FailureExplainer, progress: Progress, claim: str | None = None
+) -> None:
+    """Evaluate the statement for all leaves; `StatementFailsError` names who fails, and `claim` if it is given."""
     failures: list[Failure] = []
     count = 0
     leaves = job.plan.leaf_count
@@ -272,11 +299,12 @@ def _check_every_account(job: _Job, explainer: FailureExplainer, progress: Progr
                 failures.append(Failure(account, violation.label, *amounts, terms))
         progress("Evaluating the statement", start + step, leaves)
     if count:
-        raise StatementFailsError(tuple(failures), count)
+        raise StatementFailsError(tuple(failures), count, claim)
 
 
-def _prove_batches(job: _Job, work: Path, workers: int, progress: Progress) -> int:
-    """Prove what is not there yet; returns how many proofs were."""
+def prove_batches(job: ClaimJob, workers: int, progress: Progress) -> int:
+    """Put the proofs that are not there yet into ``job.work``; returns how many were."""
+    work = job.work
     try:
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -292,7 +320,7 @@ def _prove_batches(job: _Job, work: Path, workers: int, progress: Progress) -> i
 
 
 def _in_threads(
-    job: _Job, prover: ArgumentProver, work: Path, batches: list[int], workers: int
+    job: ClaimJob, prover: ArgumentProver, work: Path, batches: list[int], workers: int
 ) -> Iterator[None]:
     """Prove `batches`, at most `workers` at once; the first failure stops the rest."""
 
@@ -313,7 +341,7 @@ def _batch_name(batch: int) -> str:
     return f"{batch:06d}.narg"
 
 
-def _is_finished(job: _Job, work: Path, batch: int) -> bool:
+def _is_finished(job: ClaimJob, work: Path, batch: int) -> bool:
     path = work / _batch_name(batch)
     return path.is_file() and path.stat().st_size == job.shape.proof_bytes
 
@@ -374,6 +402,15 @@ def without_claim(attestation: Attestation, name: str) -> Attestation:
     return Attestation(attestation.book, files, claims)
 
 
+@dataclass(frozen=True)
+class NewClaim:
+    """A claim with its documents, by the names that they have in the bundle, and its proofs, by where they are."""
+
+    claim: Claim
+    documents: dict[str, bytes]
+    proofs: dict[str, Path]
+
+
 def publish_claim(
     bundle: Path,
     attestation: Attestation,
@@ -384,6 +421,15 @@ def publish_claim(
 ) -> Attestation:
     """Put a claim into the bundle, in one step; a claim of the same name goes, others stay."""
     others = without_claim(attestation, claim.name)
+    return publish_claims(bundle, others, [NewClaim(claim, documents, proofs)], issuer)
+
+
+def publish_claims(
+    bundle: Path, others: Attestation, added: Sequence[NewClaim], issuer: Issuer
+) -> Attestation:
+    """Put claims into the bundle, all in one step; of what is there now, what `others` names stays."""
+    documents = {name: data for new in added for name, data in new.documents.items()}
+    proofs = {name: source for new in added for name, source in new.proofs.items()}
     kept = [entry for entry in others.files if entry.name not in documents.keys() | proofs.keys()]
     with publish_folder(bundle, replaceable=is_bundle) as folder:
         for entry in kept:
@@ -394,7 +440,8 @@ def publish_claim(
         for name, source in proofs.items():
             shutil.copyfile(source, folder / name)
         files = [*kept, *(describe_file(folder, name) for name in (*documents, *proofs))]
-        return write_attestation(folder, attestation.book, files, [*others.claims, claim], issuer)
+        claims = [*others.claims, *(new.claim for new in added)]
+        return write_attestation(folder, others.book, files, claims, issuer)
 
 
 def _take_over(bundle: Path, folder: Path, entry: BundleFile) -> None:

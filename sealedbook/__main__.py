@@ -10,6 +10,7 @@ import typer
 
 from sealedbook import __version__
 from sealedbook.commands import (
+    book_command,
     certify_command,
     check_command,
     commit_command,
@@ -27,6 +28,7 @@ from sealedbook.commands import (
     open_command,
     prove_command,
     publish_command,
+    remark_command,
     report_command,
     serve_command,
     solvency_command,
@@ -52,8 +54,10 @@ app.command("init")(init_command.init)
 app.command("import")(import_command.import_)
 app.command("commit")(commit_command.commit)
 app.command("prove")(prove_command.prove)
+app.command("remark")(remark_command.remark)
 app.command("update")(update_command.update)
 app.command("prove-solvency")(solvency_command.prove_solvency)
+app.command("prove-book")(book_command.prove_book)
 app.command("open")(open_command.open_)
 app.command("check")(check_command.check)
 app.command("verify")(verify_command.verify)

@@ -10,7 +10,8 @@ from rich.markup import escape
 
 from primitives.backends import get_backend
 from primitives.market_signatures import MARKET_SIGNATURES_NAME
-from primitives.strict_json import MAX_JSON_BYTES, Json
+from primitives.strict_json import MAX_JSON_BYTES
+from sealedbook.failing_accounts import failing_accounts
 from sealedbook.market_options import read_market_file
 from sealedbook.options import (
     BackendOption,
@@ -21,7 +22,7 @@ from sealedbook.options import (
     read_passphrase,
     read_small_file,
 )
-from sealedbook.output import ExitCode, console, print_json, progress_bar, reported_errors
+from sealedbook.output import console, print_json, progress_bar, reported_errors
 from verifier.attestation import verify_attestation
 
 
@@ -62,7 +63,7 @@ def prove(
     killed goes on where it was.
     """
     with reported_errors(as_json=as_json):
-        from prover.prove_book import MARKET_NAME, MODEL_NAME, StatementFailsError, prove_book
+        from prover.prove_book import MARKET_NAME, MODEL_NAME, prove_book
         from prover.vault import Vault
 
         model_bytes = _document(model, bundle / MODEL_NAME, "--model")
@@ -77,39 +78,21 @@ def prove(
         keys = Vault.open(vault)
         issuer = keys.issuer(passphrase)
         book = verify_attestation(bundle, issuer_key=issuer.public_key).attestation.book
-        try:
-            with progress_bar() as bars:
-                result = prove_book(
-                    bundle,
-                    keys.open_book(book.digest(), passphrase),
-                    issuer,
-                    get_backend(backend),
-                    model=model_bytes,
-                    market=market_bytes,
-                    signatures=_document(signatures, bundle / MARKET_SIGNATURES_NAME, "--market-signatures")
-                    if signatures is not None or market is None
-                    else None,
-                    name=name,
-                    workers=workers,
-                    progress=bars,
-                )
-        except StatementFailsError as error:
-            if as_json:
-                failures: list[Json] = [
-                    {
-                        "account": failure.account,
-                        "row": failure.row,
-                        "value": str(failure.value),
-                        "shortfall": str(failure.shortfall),
-                        "excess": str(failure.excess),
-                        "text": failure.describe(),
-                    }
-                    for failure in error.failures
-                ]
-                print_json({"result": "refused", "failing_accounts": error.count, "first": failures,
-                            "exit_code": int(ExitCode.REFUSED_INPUT)})  # fmt: skip
-                raise SystemExit(ExitCode.REFUSED_INPUT) from error
-            raise
+        with failing_accounts(as_json=as_json), progress_bar() as bars:
+            result = prove_book(
+                bundle,
+                keys.open_book(book.digest(), passphrase),
+                issuer,
+                get_backend(backend),
+                model=model_bytes,
+                market=market_bytes,
+                signatures=_document(signatures, bundle / MARKET_SIGNATURES_NAME, "--market-signatures")
+                if signatures is not None or market is None
+                else None,
+                name=name,
+                workers=workers,
+                progress=bars,
+            )
         statement = result.statement
         if as_json:
             print_json(
