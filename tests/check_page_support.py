@@ -61,12 +61,15 @@ def build_page(folder: Path) -> Path:
         # Several test processes may come here at once; one of them installs.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (WEB / "node_modules").is_dir():
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=WEB, check=True, capture_output=True)
-    command = ["npm", "run", "build", "--", "--outDir", str(folder), "--emptyOutDir"]
-    built = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=False)
-    if built.returncode != 0:
-        pytest.fail(f"the page does not build:\n{built.stdout}\n{built.stderr}")
+            _run(["npm", "ci", "--no-audit", "--no-fund"], "its dependencies cannot be installed")
+    _run(["npm", "run", "build", "--", "--outDir", str(folder), "--emptyOutDir"], "it does not build")
     return folder / "index.html"
+
+
+def _run(command: Sequence[str], problem: str) -> None:
+    done = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.fail(f"the check page: {problem}:\n{done.stdout}\n{done.stderr}")
 
 
 @contextmanager

@@ -630,6 +630,19 @@ def test_picture_without_a_code(open_page: OpenPage, tmp_path: Path) -> None:
     expect(page.page.locator(".scanner .status")).to_contain_text("No QR code was found in picture.png")
 
 
+def test_without_a_camera_the_page_says_so(open_page: OpenPage) -> None:
+    page = open_page()
+    page.press("Scan a QR code")
+    page.press("Use the camera")
+    expect(page.page.locator(".scanner .status")).to_contain_text("No camera can be used here")
+    expect(page.page.locator("video")).to_be_hidden()
+
+
+def test_build_is_reproducible(built_page: Path, tmp_path: Path) -> None:
+    """Holders compare the hash of the file: the same sources have to give the same bytes."""
+    assert build_page(tmp_path / "again").read_bytes() == built_page.read_bytes()
+
+
 def test_clearing_leaves_nothing(open_page: OpenPage, sealed_once: Sealed) -> None:
     page = open_page()
     page.add_folder(sealed_once.bundle)

@@ -17,8 +17,8 @@ export interface IntakeEvents {
 
 export class IntakeView {
   readonly element: HTMLElement;
-  private readonly list = h('ul', { class: 'files' });
-  private readonly problemList = h('ul', { class: 'problems', role: 'alert' });
+  private readonly list = h('ul', { class: 'files', 'aria-label': intake.filesHeading });
+  private readonly problemList = h('ul', { class: 'problems', 'aria-label': intake.problems });
   private readonly pasteArea = h('textarea', {
     rows: '5',
     id: 'paste',

@@ -20,7 +20,7 @@ import { FormView } from './form_view.ts';
 import { IntakeView } from './intake_view.ts';
 import { resultView } from './result_view.ts';
 import { type SampleKind, sample } from './sample.ts';
-import { ask, page, problems, progress, verdict } from './strings.ts';
+import { ask, intake, page, problems, progress, verdict } from './strings.ts';
 import { verdictWords } from './verdict_view.ts';
 import './style.css';
 
@@ -136,6 +136,7 @@ class CheckPage {
     const paths = new Set(files.map((file) => file.path));
     this.setFiles([...this.added.filter((file) => !paths.has(file.path)), ...files]);
     this.say(messages);
+    this.announcement.textContent = [intake.added(files.length), ...messages].join(' ');
   }
 
   private say(messages: readonly string[]): void {

@@ -14,7 +14,7 @@ import { tree } from './strings.ts';
 
 const WIDTH = 360;
 const SPINE = 180;
-const REACH = 84;
+const REACH = 76;
 const MARGIN = 30;
 
 /** Less room for each level the more there are, so that twenty levels still fit a phone in two or three screens. */
@@ -172,7 +172,7 @@ function levelTexts(model: PathModel, level: Level, row: number): SVGElement {
   return s(
     'g',
     { class: 'path-texts', 'aria-hidden': 'true' },
-    label('path-number', 12, y + 4, 1, String(level.level)),
+    label('path-number', 6, y + 4, 1, String(level.level)),
     label('path-name', SPINE + 19 * own, hash === '' ? y + 4 : y - 2, own, name),
     label('path-hash', SPINE + 19 * own, name === '' ? y + 4 : y + 12, own, hash),
     label(
@@ -215,7 +215,7 @@ function levelDetails(model: PathModel, level: Level): HTMLElement[] {
       ]),
     );
   }
-  if (step === undefined) return [...parts, h('p', {}, tree.notReached)];
+  if (step === undefined) return [...parts, h('p', {}, tree.stopped)];
   return [...parts, h('p', {}, tree.stepWords(step.siblingSide)), ...stepFigures(step)];
 }
 

@@ -8,7 +8,6 @@ export const page = {
   lead: 'Your exchange sealed its book and gave you an opening. See for yourself that exactly your balances are inside.',
   privacy:
     'Everything happens on this device. Nothing is sent: the page carries a policy by which your browser refuses it every connection.',
-  skip: 'Skip to the result',
   clear: 'Clear everything',
   cleared: 'Cleared: files, account id and result are gone from this page.',
   print: 'Print this result',
@@ -26,7 +25,6 @@ export const intake = {
   chooseFolder: 'Choose a folder',
   paste: 'Paste',
   scan: 'Scan a QR code',
-  or: 'or',
   sampleHeading: 'Nothing at hand?',
   sample: 'Try a sample',
   sampleAltered: 'Try an altered sample',
@@ -35,7 +33,8 @@ export const intake = {
   filesHeading: 'Files added',
   remove: (name: string): string => `Remove ${name}`,
   removeShort: 'Remove',
-  added: (count: number): string => (count === 1 ? '1 file added.' : `${count} files added.`),
+  added: (count: number): string =>
+    count === 0 ? 'No file added.' : count === 1 ? '1 file added.' : `${count} files added.`,
   pasteLabel: 'Paste the text of an opening, a certificate, an attestation or a signature',
   pasteAdd: 'Add this text',
   pasteCancel: 'Cancel',
@@ -115,14 +114,10 @@ export const ask = {
   nothingYet: 'Add an opening, a certificate or a bundle to check.',
   needSignature:
     'The attestation’s signature, attestation.sig, is missing: without it the attestation is not used.',
-  keyNeedsAttestation:
-    'The key is used with attestation.json and attestation.sig only: add them, or leave the key out.',
 } as const;
 
 export const progress = {
   running: 'Checking…',
-  reading: 'Reading files',
-  step: (check: string): string => `${check} done`,
   cancelled: 'Cancelled. Nothing was decided.',
 } as const;
 
@@ -181,7 +176,6 @@ export const tree = {
     `Level ${level}: node ${node}, neighbour ${sibling} on the ${side}.`,
   detailHeading: (level: number): string => `From level ${level} to level ${level + 1}`,
   detailRoot: 'The root',
-  detailLeaf: 'The leaf',
   leafWords:
     'The tag binds the account id, the commitment binds the balances. Hashed together they are the leaf.',
   stepWords: (side: 'left' | 'right'): string =>
@@ -201,6 +195,7 @@ export const tree = {
   tableColumns: ['Level', 'This node', 'Neighbour', 'Side'],
   fits: 'fits',
   notReached: 'not reached',
+  stopped: 'Not reached: an earlier check failed.',
   left: 'left',
   right: 'right',
   single: 'This book has a single leaf: it is the root.',
@@ -243,14 +238,12 @@ export const claims = {
   hidden: 'hidden',
   public: 'public',
   notChecked: 'Its proof was not looked at in this check.',
-  proofsChecked: 'Its proofs were checked here.',
   checkBundle: 'To check it, add the whole bundle and choose “The whole bundle”.',
   none: 'None in this attestation.',
 } as const;
 
 export const solvency = {
   heading: 'Reserves and what is owed',
-  headingUnchecked: 'Reserves as stated',
   reserves: 'Reserves',
   total: 'Owed to accounts',
   reservesAtLeast: (ratio: string): string => `reserves stated are at least ${ratio}`,
@@ -318,7 +311,6 @@ export const digests = {
   lead: 'Everybody with this book must see the same book digest. Another one for the same exchange and moment is a serious matter: keep both.',
   book: 'Book digest',
   root: 'Root hash',
-  rootSum: 'Root sum',
   key: 'Public key',
   attestation: 'Attestation digest',
   copy: 'Copy',
