@@ -36,19 +36,19 @@ def compile_claim(
     Raises `ClaimDocumentError`.
     """
     public_market = read_market(market)
-    with _faults_of(MODEL_ROLE):
+    with faults_of(MODEL_ROLE):
         return compile_model(model, assets, public_market, scope=scope)
 
 
 def read_market(market: bytes | None) -> PublicMarket | None:
     """The public market of a claim, if it has one. Raises `ClaimDocumentError`."""
-    with _faults_of(MARKET_ROLE):
+    with faults_of(MARKET_ROLE):
         return None if market is None else parse_public_market(market)
 
 
 def find_margin_model(model: bytes) -> ModelDefinition | None:
     """The margin model that a document defines, None if its kind is a simple one. Raises `ClaimDocumentError`."""
-    with _faults_of(MODEL_ROLE):
+    with faults_of(MODEL_ROLE):
         return find_definition(model)
 
 
@@ -62,7 +62,7 @@ def model_words(model: bytes) -> ModelWords | None:
 
 
 @contextlib.contextmanager
-def _faults_of(role: str) -> Iterator[None]:
+def faults_of(role: str) -> Iterator[None]:
     """What cannot be computed from a document is the document's fault: it all follows from public text.
 
     Numbers that no arithmetic can hold (overflow, division by zero, too many digits) are among it, so that a

@@ -27,6 +27,8 @@ ACCOUNTS_KIND: Final = "accounts"
 ACCOUNTS_SESSION: Final = b"sealedbook/v1/accounts"
 SOLVENCY_KIND: Final = "solvency"
 SOLVENCY_SESSION: Final = b"sealedbook/v1/solvency"
+BOOK_KIND: Final = "book"
+BOOK_SESSION: Final = b"sealedbook/v1/book"
 TOTALS_APPLICATION: Final = b"sealedbook/v1/solvency-totals"
 """Names the sigma proof that the root's sum opens to public totals."""
 
@@ -234,7 +236,65 @@ class SolvencyClaim:
         return SolvencyClaim(name, reserves, totals, ratio, statement)
 
 
-Claim = AccountsClaim | SolvencyClaim
+@dataclass(frozen=True)
+class BookClaim:
+    """The sum of all leaves satisfies limits: model and market by file name, statement by digest.
+
+    `signatures` is that of signatures of the market by their sources, if there are any. The digest serves as in
+    `AccountsClaim`.
+    """
+
+    name: str
+    model: str
+    market: str
+    statement_digest: bytes
+    signatures: str | None = None
+
+    def to_json(self) -> Json:
+        """The object as it stands in the attestation."""
+        document: dict[str, Json] = {
+            "kind": BOOK_KIND,
+            "name": self.name,
+            "model": self.model,
+            "market": self.market,
+            "statement": self.statement_digest.hex(),
+        }
+        if self.signatures is not None:
+            document["signatures"] = self.signatures
+        return document
+
+    @property
+    def kind(self) -> str:
+        """What is claimed."""
+        return BOOK_KIND
+
+    @property
+    def proof_name(self) -> str:
+        """The file with the proof."""
+        return f"{PROOF_FOLDER}{self.name}.narg"
+
+    @property
+    def own_documents(self) -> list[str]:
+        """Documents that leave the bundle with the claim; models and markets have uses of their own."""
+        return [] if self.signatures is None else [self.signatures]
+
+    @property
+    def file_names(self) -> list[str]:
+        """Every file that the claim needs."""
+        return [self.model, self.market, *self.own_documents, self.proof_name]
+
+    @staticmethod
+    def read(fields: JsonObject) -> BookClaim:
+        """From the fields after ``kind``."""
+        name = _read_name(fields)
+        model, market = fields.text("model"), fields.text("market")
+        signatures = fields.text("signatures") if fields.has("signatures") else None
+        statement = fields.hex("statement", HASH_BYTES)
+        fields.finish()
+        return BookClaim(name, model, market, statement, signatures)
+
+
+Claim = AccountsClaim | SolvencyClaim | BookClaim
 
 
 def parse_claim(value: Json, path: str) -> Claim:
@@ -245,6 +305,8 @@ def parse_claim(value: Json, path: str) -> Claim:
         return AccountsClaim.read(fields)
     if kind == SOLVENCY_KIND:
         return SolvencyClaim.read(fields)
+    if kind == BOOK_KIND:
+        return BookClaim.read(fields)
     raise fields.fail("kind", f"unknown kind {kind[:40]!r}: this verifier is too old for it, or it is wrong")
 
 

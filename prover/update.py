@@ -19,7 +19,7 @@ from pathlib import Path
 
 from primitives.attestation import LEAVES_NAME, Attestation, Predecessor, SealedBook, UpdateForm, format_time
 from primitives.backend import Backend
-from primitives.claims import PROOF_FOLDER, AccountsClaim, SolvencyClaim
+from primitives.claims import PROOF_FOLDER, AccountsClaim, BookClaim, SolvencyClaim
 from prover.book import atomic
 from prover.book_changes import BookChanges, choose_leaves
 from prover.bundle import add_documents, describe_file, is_bundle, write_attestation
@@ -132,7 +132,7 @@ def carried_documents(
     for claim in attestation.claims:
         if isinstance(claim, SolvencyClaim) and claim.totals is not None:
             left_out.add(claim.totals)
-        if isinstance(claim, AccountsClaim) and claim.signatures is not None and claim.market in replacements:
+        if isinstance(claim, AccountsClaim | BookClaim) and claim.signatures and claim.market in replacements:
             left_out.add(claim.signatures)
     carried = {}
     for entry in attestation.files:

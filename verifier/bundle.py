@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, SIGNATURE_NAME, Attestation, BundleFile
 from primitives.backend import Backend, PointVector
-from primitives.claims import ACCOUNTS_KIND, SOLVENCY_KIND, AccountsClaim
+from primitives.claims import ACCOUNTS_KIND, BOOK_KIND, SOLVENCY_KIND, AccountsClaim, BookClaim
 from primitives.errors import DecodingError
 from primitives.parameters import LEAF_BYTES, TAG_BYTES
 from primitives.signing import SIGNATURE_BYTES
 from primitives.sum_tree import CHUNK_HEIGHT, IdentitySumError, SumNode, build_tree, split_leaves
 from verifier.attestation import SignedAttestation, verify_attestation
+from verifier.book_claim import InsistedDocuments, VerifiedBookClaim, verify_book_claim
 from verifier.checks import Check, VerificationError
 from verifier.claims import ExpectedDocuments, VerifiedClaim, verify_accounts_claim
 from verifier.files import Progress, compare_digest, no_progress, open_regular
@@ -41,7 +42,8 @@ _MAX_LISTED: Final = 1 << 17
 
 @dataclass(frozen=True)
 class VerifiedBundle:
-    """What a verified bundle says: `claims` are those about every account, `solvency` those about reserves.
+    """What a verified bundle says: `claims` are those about every account, `solvency` those about reserves, `books`
+    those about the sum of all accounts.
 
     `update` is how its book follows on the previous one, if that was compared.
     """
@@ -52,6 +54,7 @@ class VerifiedBundle:
     solvency: tuple[VerifiedSolvency, ...] = ()
     required: tuple[str, ...] = ()
     update: VerifiedUpdate | None = None
+    books: tuple[VerifiedBookClaim, ...] = ()
 
     @property
     def attestation(self) -> Attestation:
@@ -87,9 +90,10 @@ def verify_bundle(
     update = None
     if previous is not None:
         update = verify_update(folder, signed.attestation, previous, progress=progress)
-    insisted = expected or ExpectedDocuments()
+    insisted = InsistedDocuments.of(expected or ExpectedDocuments())
     claims: list[VerifiedClaim] = []
     solvency: list[VerifiedSolvency] = []
+    books: list[VerifiedBookClaim] = []
     for claim in signed.attestation.claims:
         if isinstance(claim, AccountsClaim):
             claims.append(
@@ -98,7 +102,20 @@ def verify_bundle(
                     signed.attestation,
                     claim,
                     backend,
-                    expected=insisted,
+                    expected=insisted.accounts,
+                    market_policy=market_policy,
+                    progress=progress,
+                )
+            )
+        elif isinstance(claim, BookClaim):
+            books.append(
+                verify_book_claim(
+                    folder,
+                    signed.attestation,
+                    claim,
+                    root.sum,
+                    backend,
+                    insisted=insisted,
                     market_policy=market_policy,
                     progress=progress,
                 )
@@ -107,26 +124,32 @@ def verify_bundle(
             solvency.append(
                 verify_solvency_claim(folder, signed.attestation, claim, root.sum, backend, progress=progress)
             )
-    if insisted != ExpectedDocuments() and not claims:
+    if insisted.demands_accounts and not claims:
         # Insisting on a model is insisting on a claim: a bundle without any must not pass for a proven one.
         raise VerificationError(
             Check.CLAIM_DOCUMENTS,
             "you insist on model or market, and the bundle has no claim about every account",
         )
-    if market_policy.is_condition and not any(claim.market and claim.weighs_positions for claim in claims):
+    if insisted.book_models and not books:
+        raise VerificationError(
+            Check.BOOK_DOCUMENTS,
+            "you insist on a model of the whole book, and the bundle has no claim about the whole book",
+        )
+    valued = any(claim.market and claim.weighs_positions for claim in claims) or bool(books)
+    if market_policy.is_condition and not valued:
         # Signed prices beside a statement that uses none must not pass for prices that count.
         raise VerificationError(
             Check.MARKET_DOCUMENT,
             "you set conditions on the market, and no claim about every account values positions with one",
         )
-    return VerifiedBundle(signed, root, tuple(claims), tuple(solvency), tuple(required), update)
+    return VerifiedBundle(signed, root, tuple(claims), tuple(solvency), tuple(required), update, tuple(books))
 
 
 def _verify_required(attestation: Attestation, required: Collection[str]) -> None:
     """B10: whole is not proven: who needs a claim says so."""
     made = {claim.kind for claim in attestation.claims}
     # A name never stands for a kind: any claim may be called "solvency".
-    made |= {claim.name for claim in attestation.claims} - {ACCOUNTS_KIND, SOLVENCY_KIND}
+    made |= {claim.name for claim in attestation.claims} - {ACCOUNTS_KIND, SOLVENCY_KIND, BOOK_KIND}
     if missing := sorted(set(required) - made):
         raise VerificationError(
             Check.BUNDLE_CLAIMS, f"you require a claim {missing[0]!r}, the bundle makes none"

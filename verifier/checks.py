@@ -75,6 +75,14 @@ class Check(Enum):
     SOLVENCY_PROOF = ("S4-proof", "the proof holds for the root's sum as computed from the leaves")
     SOLVENCY_COVER = ("S5-cover", "the reserves are at least the claimed ratio times the public totals")
 
+    # A claim about the sum of all accounts.
+    BOOK_DOCUMENTS = (
+        "W1-documents",
+        "model and market of the whole book are those that you insist on, and make a statement about totals",
+    )
+    BOOK_STATEMENT = ("W2-statement", "the statement about totals compiled here is the one that is claimed")
+    BOOK_PROOF = ("W3-proof", "the proof holds for the root's sum as computed from the leaves")
+
     # An opening.
     OPENING_FORM = ("O1-form", "the opening is well-formed")
     OPENING_ACCOUNT = ("O2-account", "the opening is for the account id that you typed")

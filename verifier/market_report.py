@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from circuits.market_figures import basis_points_text, exact_text, names_text
 from circuits.public_market import format_of
 from primitives.attestation import format_time
 from primitives.strict_json import Json
+from verifier.book_claim import VerifiedBookClaim
 from verifier.checks import Check
 from verifier.claims import VerifiedClaim
 from verifier.findings import Finding, Level, Report
@@ -18,8 +19,11 @@ from verifier.market_checks import ReferenceComparison, Signer, VerifiedMarket
 _SHOWN_KEY_DIGITS: Final = 16
 _SECOND: Final = timedelta(seconds=1)
 
+ValuedClaim: TypeAlias = VerifiedClaim | VerifiedBookClaim
+"""A claim that can have a market."""
 
-def market_findings(claims: Sequence[VerifiedClaim]) -> list[Finding]:
+
+def market_findings(claims: Sequence[ValuedClaim]) -> list[Finding]:
     """The lines about the markets of a bundle's claims."""
     return [
         finding
@@ -34,13 +38,13 @@ def market_findings(claims: Sequence[VerifiedClaim]) -> list[Finding]:
     ]
 
 
-def market_checks(claims: Sequence[VerifiedClaim]) -> list[Check]:
+def market_checks(claims: Sequence[ValuedClaim]) -> list[Check]:
     """The checks of markets that were made."""
     made = {check for claim in claims if claim.market is not None for check in claim.market.checks}
     return [check for check in Check if check in made]
 
 
-def market_figures(claims: Sequence[VerifiedClaim]) -> list[Json]:
+def market_figures(claims: Sequence[ValuedClaim]) -> list[Json]:
     """For programs: one object for each claim with a market."""
     return [
         {"claim": claim.claim.name, **figures_of(claim.market)}

@@ -14,10 +14,11 @@ from primitives.assets import Asset
 from primitives.attestation import SealedBook, format_time
 from primitives.strict_json import Json
 from verifier.attestation import SignedAttestation
+from verifier.book_report import BookReport, book_checks
 from verifier.bundle import VerifiedBundle
 from verifier.checks import Check
 from verifier.findings import REPORT_FORMAT, Finding, Level, Report
-from verifier.market_report import market_checks, market_figures, market_findings
+from verifier.market_report import ValuedClaim, market_checks, market_figures, market_findings
 from verifier.model_findings import condition_findings, model_figures, model_findings, row_findings
 from verifier.opening import VerifiedOpening
 from verifier.solvency_report import SolvencyReport, solvency_checks
@@ -49,6 +50,9 @@ def bundle_report(verified: VerifiedBundle, *, rows: bool = False) -> Report:
     """The report on a verified bundle; with `rows`, every row of the claims' statements as a formula."""
     signed, book = verified.signed, verified.attestation.book
     solvency = [SolvencyReport(book, claim, verified.claims) for claim in verified.solvency]
+    statements = [claim.statement for claim in verified.claims]
+    books = [BookReport(claim, statements, _signed_level(signed)) for claim in verified.books]
+    valued: tuple[ValuedClaim, ...] = (*verified.claims, *verified.books)
     findings = [
         *issuer_findings(book, signed),
         Finding("Leaves", f"{book.leaf_count:,} sealed accounts, padding included", Level.RECOMPUTED),
@@ -63,7 +67,8 @@ def bundle_report(verified: VerifiedBundle, *, rows: bool = False) -> Report:
         Finding("Number of real accounts", "at most the number of leaves", Level.HIDDEN),
         Finding(_what_is_hidden(verified), "inside the commitments", Level.HIDDEN),
         *_claim_findings(verified, rows=rows),
-        *market_findings(verified.claims),
+        *(finding for each in books for finding in each.findings),
+        *market_findings(valued),
         *(finding for report in solvency for finding in report.findings),
     ]
     if not solvency:
@@ -75,6 +80,7 @@ def bundle_report(verified: VerifiedBundle, *, rows: bool = False) -> Report:
             [
                 "The bundle is whole: its leaves make up the attested root, and the attestation is signed.",
                 *_claims_verdict(verified),
+                *(report.verdict for report in books),
                 *(report.verdict for report in solvency),
             ]
         ),
@@ -83,7 +89,8 @@ def bundle_report(verified: VerifiedBundle, *, rows: bool = False) -> Report:
             for check in Check
             if (check.value.startswith("B") and _was_asked(check, verified))
             or (check.value.startswith("C") and verified.claims)
-            or check in (*market_checks(verified.claims), *solvency_checks(verified.solvency))
+            or check in (*market_checks(valued), *solvency_checks(verified.solvency))
+            or check in book_checks(verified.books)
             or (check in UPDATE_CHECKS and verified.update is not None)
         ),
         findings=tuple(findings),
@@ -102,8 +109,9 @@ def bundle_report(verified: VerifiedBundle, *, rows: bool = False) -> Report:
                 }
                 for claim in verified.claims
             ],
-            "markets": market_figures(verified.claims),
+            "markets": market_figures(valued),
             "solvency": [report.figures for report in solvency],
+            "books": [report.figures for report in books],
             "issuer_key_expected": signed.key_expected,
         },
     )

@@ -10,6 +10,7 @@ from circuits.modelling.definition import ModelDefinition
 from circuits.models.cross_collateral import CrossCollateral
 from circuits.models.deribit_portfolio_margin import DeribitPortfolioMargin
 from circuits.models.derive_standard_margin import DeriveStandardMargin
+from circuits.models.greeks_limits import BalancedBook, GreeksLimits
 from circuits.models.hyperliquid_perpetuals import HyperliquidPerpetuals
 from circuits.models.linear_perpetuals import LinearPerpetuals
 from circuits.models.paradex_portfolio_margin import ParadexPortfolioMargin
@@ -26,9 +27,11 @@ MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType
         definition.kind: definition
         for definition in (
             CapitalAdequacy,
+            BalancedBook,
             CrossCollateral,
             DeribitPortfolioMargin,
             DeriveStandardMargin,
+            GreeksLimits,
             HyperliquidPerpetuals,
             Insured,
             LinearPerpetuals,

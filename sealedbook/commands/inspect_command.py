@@ -11,7 +11,7 @@ from circuits.claim_statement import ClaimDocumentError, model_words
 from primitives.amounts_text import format_amount
 from primitives.attestation import ATTESTATION_NAME, Attestation, SealedBook, format_time
 from primitives.certificate import Certificate
-from primitives.claims import AccountsClaim
+from primitives.claims import AccountsClaim, BookClaim
 from primitives.opening import Opening
 from primitives.strict_json import MAX_JSON_BYTES, Json, JsonError
 from sealedbook.options import MAX_OPENING_BYTES, JsonOption, OptionError, read_small_file
@@ -87,7 +87,7 @@ def _describe_bundle(folder: Path) -> tuple[str, dict[str, Json]]:
     claims: list[Json] = []
     for claim in _parse_attestation(path).claims:
         claims.append(claim.name)
-        if isinstance(claim, AccountsClaim):
+        if isinstance(claim, AccountsClaim | BookClaim):
             model = folder / claim.model
             data = read_small_file(model, "PATH", MAX_JSON_BYTES) if model.is_file() else b""
             claims += [f"  {line}" for line in _model_lines(data)]
