@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 
 import { verifyBundle } from '../src/verifier/bundle/check.ts';
 import { readAttestation } from '../src/verifier/bundle/attestation-report.ts';
+import { readBook } from '../src/verifier/book/book.ts';
+import { Field } from '../src/verifier/json/fields.ts';
 import { buildTree, nodeSummary } from '../src/verifier/book/tree.ts';
 import { encodePoint } from '../src/verifier/curve/point.ts';
 import { hashToCurve } from '../src/verifier/curve/generators.ts';
@@ -182,6 +184,29 @@ describe('openings', () => {
     const opening = altered(OPENING.accepted[0]?.opening ?? {}, changes);
     const report = checkOpening(encoded(JSON.stringify(opening)), typed, trustOf(against));
     expect(report.verdict).toMatchObject({ ok: false, check });
+  });
+});
+
+describe('a book made from another', () => {
+  const read = (predecessor: unknown): ReturnType<typeof readBook> => {
+    const book = { ...(JSON.parse(VALUES.book) as object), predecessor };
+    return readBook(Field.document(encoded(JSON.stringify(book))));
+  };
+
+  test.each(['changed', 'anew'])('names it, and its digest covers that: %s', (form) => {
+    const book = read({ book: VALUES.book_digest, form });
+    expect(book.predecessor).toEqual({ book: VALUES.book_digest, form });
+    expect(book.digest).not.toBe(VALUES.book_digest);
+  });
+
+  test.each([
+    [null, 'expected an object'],
+    [{ book: VALUES.book_digest }, "'form' is missing"],
+    [{ book: 'ab', form: 'anew' }, 'expected 32 bytes'],
+    [{ book: VALUES.book_digest, form: 'other' }, 'is not one of'],
+    [{ book: VALUES.book_digest, form: 'anew', more: 1 }, "unknown field 'more'"],
+  ])('refused: %j', (predecessor, reason) => {
+    expect(() => read(predecessor)).toThrow(reason);
   });
 });
 

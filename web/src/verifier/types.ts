@@ -72,6 +72,8 @@ export interface BookSummary {
   readonly height: number;
   readonly leavesSha256: string;
   readonly root: TreeNode;
+  /** The book that this one was made from: some leaves `changed`, or all of them made `anew`. Only claimed. */
+  readonly predecessor?: { readonly book: string; readonly form: 'changed' | 'anew' };
   /** Names this sealed book; stays the same when proofs are added. */
   readonly digest: string;
 }

@@ -23,8 +23,9 @@ export interface Book extends BookSummary {
 }
 
 export function readBook(field: Field): Book {
-  const fields = field.record(['format', 'issuer', 'as_of', 'assets', 'leaves', 'root']);
+  const fields = field.record(['format', 'issuer', 'as_of', 'assets', 'leaves', 'root'], ['predecessor']);
   fields.get('format').constant(FORMAT);
+  const predecessor = fields.optional('predecessor', readPredecessor);
   const issuer = fields.get('issuer').record(['name', 'public_key']);
   const name = issuer.get('name');
   const leaves = fields.get('leaves').record(['count', 'sha256']);
@@ -46,9 +47,15 @@ export function readBook(field: Field): Book {
     height,
     leavesSha256: leaves.get('sha256').hex(DIGEST_BYTES),
     root: readNode(fields.get('root')),
+    ...(predecessor === undefined ? {} : { predecessor }),
     digest: toHex(jsonDigest(DIGEST_LABEL, json)),
     json,
   };
+}
+
+function readPredecessor(field: Field): NonNullable<BookSummary['predecessor']> {
+  const fields = field.record(['book', 'form']);
+  return { book: fields.get('book').hex(DIGEST_BYTES), form: fields.get('form').oneOf(['changed', 'anew']) };
 }
 
 export function readTime(field: Field): string {
@@ -93,6 +100,7 @@ export function sameBook(a: Book, b: Book): boolean {
 
 /** The book without what is only for computing digests: this is what reports carry. */
 export function summaryOf(book: Book): BookSummary {
-  const { issuer, asOf, assets, leafCount, height, leavesSha256, root, digest } = book;
-  return { issuer, asOf, assets, leafCount, height, leavesSha256, root, digest };
+  const { issuer, asOf, assets, leafCount, height, leavesSha256, root, predecessor, digest } = book;
+  const summary = { issuer, asOf, assets, leafCount, height, leavesSha256, root, digest };
+  return predecessor === undefined ? summary : { ...summary, predecessor };
 }
