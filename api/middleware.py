@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.logs import frames_of
 from api.metrics import REQUESTS, SECONDS
-from api.problems import unexpected_problem
+from api.problems import Problem, unexpected_problem
+from primitives.strict_json import MAX_JSON_BYTES
 
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 _REQUEST_ID: Final = re.compile(r"\A[A-Za-z0-9_-]{8,64}\Z")
@@ -27,6 +28,9 @@ _READING: Final = frozenset({"GET", "HEAD"})
 _EXPOSED: Final = "ETag, Accept-Ranges, Content-Range, Content-Length, Retry-After, X-Request-ID"
 _TRANSPORT: Final = "max-age=31536000; includeSubDomains"
 _CLIENT_GONE: Final = 499
+_MAX_BODY: Final = 4 << 20
+_MAX_ATTESTATION_BODY: Final = 2 * MAX_JSON_BYTES + (1 << 16)
+"""An attestation as text inside JSON: quotes and backslashes are escaped."""
 
 _log = structlog.get_logger("sealedbook.requests")
 
@@ -34,6 +38,11 @@ _log = structlog.get_logger("sealedbook.requests")
 def is_public(method: str, path: str) -> bool:
     """Whether any web page may ask for this: reading, and nothing of one account or of the operator."""
     return method in _READING and path.startswith("/v1/") and not path.startswith(_PRIVATE)
+
+
+def body_limit(path: str) -> int:
+    """Bytes that a body may have that is read into memory before it is looked at, credentials included."""
+    return _MAX_ATTESTATION_BODY if path == "/v1/publications" else _MAX_BODY
 
 
 class ServiceMiddleware:
@@ -51,8 +60,10 @@ class ServiceMiddleware:
         try:
             if request.is_preflight():
                 await request.answer(Response(status_code=204, headers=_preflight_headers()), receive)
+            elif request.announces_too_much():
+                await request.answer(_too_large().response(request.id), receive)
             else:
-                await self._app(scope, receive, request.send)
+                await self._app(scope, request.bounded(receive), request.send)
         except ClientDisconnect:
             request.status = _CLIENT_GONE
         except Exception as error:
@@ -78,10 +89,32 @@ class _Request:
         self._asks_for = headers.get("access-control-request-method", "")
         self._path: str = scope["path"]
         self._public = is_public(self._asks_for or self._method, self._path)
+        # Uploads are streamed to disk and bounded by their route.
+        self._limit = None if self._method == "PUT" else body_limit(self._path)
         scope.setdefault("state", {})["request_id"] = self.id
 
     def is_preflight(self) -> bool:
         return self._method == "OPTIONS" and bool(self._asks_for) and self._public
+
+    def announces_too_much(self) -> bool:
+        length = Headers(scope=self._scope).get("content-length", "")
+        return self._limit is not None and length.isdecimal() and int(length[:20]) > self._limit
+
+    def bounded(self, receive: Receive) -> Receive:
+        """`receive`, but for bodies that are read into memory: an error once they exceed their limit."""
+        if self._limit is None:
+            return receive
+        limit, received = self._limit, 0
+
+        async def counting() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise _too_large()
+            return message
+
+        return counting
 
     async def answer(self, response: Response, receive: Receive) -> None:
         await response(self._scope, receive, self.send)
@@ -129,6 +162,10 @@ def route_of(scope: Scope) -> str:
     """The template of the route that answered, never the path itself: leaf indices and tags are in paths."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "none"
+
+
+def _too_large() -> Problem:
+    return Problem(413, "too-large", "The request is too large")
 
 
 def _preflight_headers() -> dict[str, str]:

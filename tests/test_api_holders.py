@@ -40,6 +40,7 @@ from service_support import (
 )
 
 from api.logs import configure_logs
+from api.middleware import body_limit
 from api.settings import SettingsError, load_settings
 from api.tokens import create_token_key, read_public_keys
 from prover import openings
@@ -386,3 +387,19 @@ def test_a_new_pair_of_keys_works(service: Service) -> None:
     assert load_pem_private_key(private, None).private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     assert read_public_keys(public.decode()).keys() == {None}
     assert opening(service, as_holder("alice", key=private)).status_code == 401
+
+
+def test_bodies_are_bounded_before_anything_looks_at_them(service: Service) -> None:
+    """Announced or not, by anybody: what is read into memory has a limit."""
+    for address in ("/v1/me/certificates", "/v1/log/entries", "/v1/publications", "/v1/attestations"):
+        limit = body_limit(address)
+        announced = service.client.post(address, content=b" " * (limit + 1))
+        assert (announced.status_code, announced.json()["code"]) == (413, "too-large")
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(6):
+            yield bytes(1 << 20)
+
+    answer = service.client.post("/v1/me/certificates", content=pieces(), headers=as_holder("alice"))
+    assert answer.status_code in (400, 413)
+    assert answer.headers["content-type"] == "application/problem+json"

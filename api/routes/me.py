@@ -52,7 +52,7 @@ def opening(
     response_class=Response,
     responses={
         200: {"description": "A certificate, to show to others", **_JSON},
-        **problems(401, 403, 404, 422, 429, 503),
+        **problems(400, 401, 403, 404, 413, 422, 429, 503),
     },
 )
 def certificates(

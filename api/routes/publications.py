@@ -28,7 +28,7 @@ _STATE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": PublicationStat
 @router.post(
     "",
     response_model=PublicationState,
-    responses={**_STATE, 201: {"model": PublicationState}, **problems(401, 403, 413, 422, 429, 507)},
+    responses={**_STATE, 201: {"model": PublicationState}, **problems(400, 401, 403, 413, 422, 429, 507)},
 )
 def begin(request: Request, publisher: PublisherDependency, body: PublicationRequest) -> Response:
     """Begin a publication, or find the one that was begun: what is missing of the files that it lists."""
