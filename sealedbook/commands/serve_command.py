@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -32,14 +33,15 @@ def serve(
     ] = True,
 ) -> None:
     """Run the service. Settings are SEALEDBOOK_... variables, or a TOML file; see the page on the service."""
-    with reported_errors(as_json=False):
+    with reported_errors(as_json=False), contextlib.ExitStack() as stack:
         import uvicorn
 
         from api.application import create_app
 
         settings = _settings(config, migrate=migrate)
         if workers > 1 and METRICS_VARIABLE not in os.environ:
-            os.environ[METRICS_VARIABLE] = tempfile.mkdtemp(prefix="sealedbook-metrics-")
+            folder = tempfile.TemporaryDirectory(prefix="sealedbook-metrics-", ignore_cleanup_errors=True)
+            os.environ[METRICS_VARIABLE] = stack.enter_context(folder)
         # Made once here, so that settings that cannot work are told by name, and migrations run before workers start.
         application = create_app(settings)
         notes.print(f"Listening at http://{escape(host)}:{port}")
