@@ -16,6 +16,7 @@ from primitives.parameters import SIGNATURE_LABEL
 PUBLIC_KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 _CURVE_COFACTOR: Final = 8
+_GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
 
 class SignatureMismatchError(DecodingError):
@@ -48,6 +49,11 @@ def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> Non
     key = import_public_key(public_key)
     if len(signature) != SIGNATURE_BYTES:
         raise DecodingError(f"Ed25519 signature has {len(signature)} bytes, expected {SIGNATURE_BYTES}")
+    if int.from_bytes(signature[SIGNATURE_BYTES // 2 :], "little") >= _GROUP_ORDER:
+        # RFC 8032, section 5.1.7; the library lets the order itself pass.
+        raise DecodingError(
+            "Ed25519 signature is not in canonical form: its scalar is not below the group order"
+        )
     try:
         eddsa.new(key, "rfc8032").verify(message, signature)
     except ValueError as error:

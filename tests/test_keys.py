@@ -14,7 +14,12 @@ from sealing_support import AS_OF, AVAILABLE_BACKENDS, ISSUER, write_book
 
 from primitives.backends import get_backend
 from primitives.errors import DecodingError
-from primitives.signing import SignatureMismatchError, public_key_bytes, verify_attestation_signature
+from primitives.signing import (
+    SignatureMismatchError,
+    public_key_bytes,
+    sign_attestation,
+    verify_attestation_signature,
+)
 from prover import secret_file
 from prover.commit import seal_book
 from prover.errors import PublicationError, VaultError
@@ -297,6 +302,21 @@ def test_keys_and_signatures_have_exact_lengths() -> None:
 
 
 # The vault
+
+
+@pytest.mark.parametrize("added", [1, 2])
+def test_a_signature_has_one_encoding(added: int) -> None:
+    key = ECC.generate(curve="ed25519")
+    order = 2**252 + 27742317777372353535851937790883648493
+    signature = sign_attestation(key, b"{}")
+    verify_attestation_signature(public_key_bytes(key), b"{}", signature)
+    scalar = int.from_bytes(signature[32:], "little") + added * order
+    for other in (scalar, order):
+        altered = signature[:32] + other.to_bytes(32, "little")
+        with pytest.raises(
+            DecodingError, match="not in canonical form: its scalar is not below the group order"
+        ):
+            verify_attestation_signature(public_key_bytes(key), b"{}", altered)
 
 
 def test_a_vault_is_made_once(tmp_path: Path) -> None:
