@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from circuits.modelling.definition import ModelDefinition
+from circuits.models.allocation import Allocation
 from circuits.models.cross_collateral import CrossCollateral
 from circuits.models.deribit_portfolio_margin import DeribitPortfolioMargin
 from circuits.models.derive_standard_margin import DeriveStandardMargin
@@ -27,6 +28,7 @@ MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType
         definition.kind: definition
         for definition in (
             CapitalAdequacy,
+            Allocation,
             BalancedBook,
             CrossCollateral,
             DeribitPortfolioMargin,

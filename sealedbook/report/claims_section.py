@@ -49,6 +49,9 @@ KIND_WORDS: Final = {
     "withdrawable": "An amount can be withdrawn at once, and the margin model inside still holds of what is left.",
     "capital-adequacy": "Equity is at least the stated multiple of what the margin model inside requires.",
     "survives": "The margin model inside holds at other prices as well, which the model names.",
+    "greeks-limits": "Greeks of every account stay within limits, by underlying and expiry.",
+    "balanced-book": "Greeks of the sum of all accounts stay within limits.",
+    "allocation": "Every account is divided among assets within bands, caps and a drift from a target.",
     "insured": "What an account misses of its margin is stated in a column, whose total a fund is to cover.",
 }
 """What each kind of model demands, in one sentence."""
