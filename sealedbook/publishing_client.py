@@ -19,6 +19,7 @@ from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, 
 from sealedbook.service_client import Pace, ServiceAnswerError, ServiceClient, ServiceRefusedError
 
 PUBLICATIONS_PATH: Final = "/v1/publications"
+ENTRIES_PATH: Final = "/v1/log/entries"
 PIECE_BYTES: Final = 8 << 20
 MAX_INTERRUPTIONS: Final = 20
 """Times in a row that a lost connection is met by asking how far the service is."""
@@ -99,6 +100,16 @@ class PublishingClient(ServiceClient):
                 if interruptions > MAX_INTERRUPTIONS:
                     raise
                 time.sleep(min(interruptions, 10) * 0.2)
+
+    def publish_entry(self, entry: bytes) -> int:
+        """Bring a signed revocation or change of key to the log; the index that it has there."""
+        data = self.post(ENTRIES_PATH, entry, content_type=_JSON, maximum=_MAX_STATE_BYTES)
+        try:
+            fields = JsonObject(parse_json(data))
+            index: int = fields.integer("index", minimum=0, maximum=1 << 40)
+        except JsonError as error:
+            raise ServiceAnswerError(f"the service's answer is none: {error}") from error
+        return index
 
     def _begin(self, bundle: Path) -> PublicationStatus:
         body = canonical_json(

@@ -36,6 +36,7 @@ from service_support import (
 from typer.testing import CliRunner
 
 from api.application import create_app
+from primitives.log_entry import AttestationEntry
 from prover.log_entries import make_revocation
 from sealedbook.__main__ import app
 from sealedbook.publishing_client import PublishingClient
@@ -274,12 +275,30 @@ def test_a_revoked_attestation_is_refused(
         where = ["--service", server.url, "--credential-file", credential]
         digest = result("publish", sealed_and_proven.bundle, *where)["attestation"]
         path = opening_of(server, "alice", tmp_path)
-        entry = make_revocation(sealed_and_proven.issuer, bytes.fromhex(digest), "wrong prices", AS_OF)
-        answer = httpx.post(f"{server.url}/v1/log/entries", headers=PUBLISHER, content=entry.to_bytes())
-        assert answer.status_code == 200
+        entry = tmp_path / "revocation.json"
+        entry.write_bytes(
+            make_revocation(sealed_and_proven.issuer, bytes.fromhex(digest), "wrong prices", AS_OF).to_bytes()
+        )
+        for _ in range(2):
+            done = result("publish", entry, *where)
+            assert (done["code"], done["kind"], done["log_index"]) == (0, "revocation", 1)
         done = result("check", path, "--account", "alice", "--service", server.url, "--log-key", LOG_KEY)
         assert (done["code"], done["check"]) == (1, "L12-not-revoked")
         assert "wrong prices" in done["detail"]
+
+
+def test_only_entries_that_an_issuer_signed_are_published(
+    sealed_and_proven: Sealed, tmp_path: Path, credential: Path
+) -> None:
+    entry = tmp_path / "entry.json"
+    where = ["--service", "http://127.0.0.1:9", "--credential-file", credential]
+    entry.write_bytes(b'{"format":"sealedbook/log-entry/v2"}')
+    assert "neither a bundle nor an entry of the log" in run("publish", entry, *where).stderr
+    attestation = (sealed_and_proven.bundle / "attestation.json").read_bytes()
+    entry.write_bytes(AttestationEntry.of(attestation).to_bytes())
+    done = run("publish", entry, *where)
+    assert done.exit_code == 3
+    assert "the entry of an attestation; publish its bundle" in " ".join(done.stderr.split())
 
 
 def test_a_server_killed_while_a_publisher_uploads(
