@@ -9,14 +9,14 @@ prices after the move can stand in their place, and is checked where the model i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Final, TypeAlias, TypeVar
 
-from circuits.market.decimals import decimal_places, decimal_text, read_decimal
+from circuits.market.decimals import decimal_places, decimal_text, power_of_ten, read_decimal
 from circuits.market.document import MarketDocument
 from circuits.market.errors import MarketError
 from circuits.market.risk_array import RiskArray
@@ -25,7 +25,7 @@ from circuits.modelling.errors import ModelError
 from circuits.pmrm2.market_document import Pmrm2Market, PublishedPrices
 from circuits.prices import PriceDocument
 from circuits.public_market import PublicMarket
-from primitives.assets import MAX_ASSET_ID_BYTES
+from primitives.assets import MAX_ASSET_ID_BYTES, Asset
 from primitives.strict_json import Json, JsonObject
 
 MAX_MOVES: Final = 1_024
@@ -134,7 +134,9 @@ def shocked_market(
     try:
         if isinstance(market, MarketDocument):
             array = _expect_table(table, RiskArray, shock)
-            result: PublicMarket = MarketDocument(_moved_snapshot(market.snapshot, moves), array)
+            result: PublicMarket = replace(
+                market, snapshot=_moved_snapshot(market.snapshot, moves), risk_array=array
+            )
         elif isinstance(market, Pmrm2Market):
             prices = _expect_table(table, PublishedPrices, shock)
             result = replace(market, snapshot=_moved_snapshot(market.snapshot, moves), unit_prices=prices)
@@ -153,6 +155,25 @@ def shocked_market(
             f"point {shock.name!r}: the market has no underlying or price of {next(iter(moves))!r}"
         )
     return result
+
+
+def check_cash(market: PublicMarket | None, shock: Shock, assets: Sequence[Asset]) -> None:
+    """`ModelError` if cash that was moved is worth no whole number of value units per base unit.
+
+    Rounding would undo the move: at a scale of 6 a base unit of 10^-6 is worth 1, at a price of 0.96 as well.
+    """
+    if not isinstance(market, MarketDocument | Pmrm2Market):
+        return
+    moved = {move.of for move in shock.moves}
+    decimals = {asset.id: asset.decimals for asset in assets}
+    for each in market.snapshot.instruments:
+        if isinstance(each, Cash) and each.id in moved and each.id in decimals:
+            worth = Fraction(each.price) * power_of_ten(market.snapshot.scale - decimals[each.id])
+            if worth.denominator != 1:
+                raise ModelError(
+                    f"point {shock.name!r}: a base unit of {each.id!r} is worth {float(worth):g} value units after the "
+                    "move, which rounding would lose: take a finer scale"
+                )
 
 
 def _expect_table(table: IntegerTable | None, kind: type[_Table], shock: Shock) -> _Table | None:

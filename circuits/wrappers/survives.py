@@ -40,6 +40,7 @@ from circuits.wrappers.shocks import (
     PriceMove,
     Shock,
     between,
+    check_cash,
     parse_shock,
     read_change,
     read_name,
@@ -214,8 +215,10 @@ class Survives(Wrapper):
             pass_on(model, margin, is_reported=False)
 
         for point in self.all_points:
+            moved = shocked_market(market, point, self.published.get(point.name))
+            check_cash(moved, point, model.assets.assets)
             with model.embedded(margins=require, prefix=f"{point.name}: "):
-                self.inner.build(model, shocked_market(market, point, self.published.get(point.name)))
+                self.inner.build(model, moved)
         for moves in self.independent:
             self._require_independent(model, market, moves)
 
