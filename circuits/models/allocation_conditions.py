@@ -2,7 +2,7 @@
 
 With values ``v_a = p_a q_a`` of the assets, V their sum, and integers of the document:
 
-    slack(v) = sum_a c_a v_a - sum_j w_j |e_j(v)| - W sum of the k largest of m_a(v) >= 0         e_j linear, m_a = |v_a|
+    slack(v) = sum_a c_a v_a - sum_j w_j |e_j(v)| - W sum of the k largest |v_a| >= 0         with linear e_j
     tests    = number of a with  sum_b t_ab v_b >= 0,   at least n
 
 A share n/d of V becomes ``d v_a - n V >= 0`` or ``n V - d v_a >= 0``: no division, and a portfolio of nothing passes.

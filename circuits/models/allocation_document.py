@@ -22,8 +22,8 @@ _MOST: Final = 1_000
 _DECIMALS: Final = 4
 
 HERFINDAHL_REMEDY: Final = (
-    "a sum of squares of weights is quadratic in what is secret, and no row expresses it. The index of a long portfolio is "
-    "at most its largest weight: state single_name.greatest, or an entry of largest"
+    "a sum of squares of weights is quadratic in what is secret, and no row expresses it. The index of a long "
+    "portfolio is at most its largest weight: state single_name.greatest, or an entry of largest"
 )
 
 
