@@ -46,7 +46,8 @@ AUDITOR: Final = ROOT / "docs" / "guide-auditor.md"
 EXCHANGE: Final = ROOT / "docs" / "guide-exchange.md"
 CERTIFICATES: Final = ROOT / "docs" / "guide-certificates.md"
 RESERVES_GUIDE: Final = ROOT / "docs" / "guide-reserves.md"
-PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE, CERTIFICATES, RESERVES_GUIDE)
+REAL_TIME: Final = ROOT / "docs" / "real-time.md"
+PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE, CERTIFICATES, RESERVES_GUIDE, REAL_TIME)
 """Pages whose commands run."""
 INDEX: Final = ROOT / "docs" / "README.md"
 ALL_PAGES: Final = (README, *sorted((ROOT / "docs").rglob("*.md")))
@@ -59,7 +60,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEREDOC = re.compile(r"<<'(\w+)'$")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-_CHECK = re.compile(r"\b[BCKMOS]\d+-[a-z-]+")
+_CHECK = re.compile(r"\b[BCKMOSU]\d+-[a-z-]+")
 
 
 @dataclass
@@ -332,7 +333,7 @@ def test_every_option_and_command_named_exists(page: Path) -> None:
 
 def _table_codes(page: Path) -> set[str]:
     """Check names that begin a row of a table."""
-    return set(re.findall(r"^\| `([BCKMOS]\d+-[a-z-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^\| `([BCKMOSU]\d+-[a-z-]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def _names(*letters: str) -> set[str]:
@@ -355,6 +356,10 @@ def test_holders_are_told_what_to_do_about_every_check_of_an_opening() -> None:
 
 def test_those_who_are_shown_a_certificate_are_told_every_check() -> None:
     assert _table_codes(CERTIFICATES) == _names("K")
+
+
+def test_those_who_compare_with_a_previous_bundle_are_told_every_check() -> None:
+    assert _table_codes(REAL_TIME) == _names("U")
 
 
 def test_those_who_read_about_reserves_are_told_every_check() -> None:

@@ -136,10 +136,13 @@ def _print(result: UpdateResult, out: Path, form: Form, cover: int) -> None:
     if sealed.predecessor is not None:
         console.print(f"Follows on   {sealed.predecessor.digest.hex()}")
     if form is Form.FAST:
-        covered = f", {cover:,} of which changed nothing and only cover the others" if cover else ""
         console.print(
-            f"Everybody can see which {result.resealed:,} leaves were sealed anew{covered}, and that no other account "
-            "changed. Holders of the other accounts need a new path only: `sealedbook open` makes all openings."
+            f"Everybody can see which {result.resealed:,} leaves were sealed anew, and that no other account changed."
+            + _cover_text(cover)
+        )
+        console.print(
+            "Holders of the accounts that were not sealed anew need a new path only: `sealedbook open` makes all "
+            "openings."
         )
     else:
         console.print(
@@ -151,3 +154,9 @@ def _print(result: UpdateResult, out: Path, form: Form, cover: int) -> None:
             f"Claims were not carried over ({names}): their proofs are about the book before. Run `sealedbook prove` "
             "and `sealedbook prove-solvency` on the new bundle."
         )
+
+
+def _cover_text(cover: int) -> str:
+    if not cover:
+        return ""
+    return f" Nobody can see which of them did: {cover:,} changed nothing and only cover the others."
