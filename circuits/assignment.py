@@ -74,7 +74,7 @@ class RowAssigner:
 
 def _native_witness(witness: WitnessFunction | None) -> WitnessFunction | None:
     """`witness` on the native kernel, if it is one that the kernel can compute."""
-    if not isinstance(witness, StepwiseWitness):
+    if not isinstance(witness, StepwiseWitness) or witness.has_weights:
         return None
     from circuits.native_witness import NativeWitness
 

@@ -10,7 +10,15 @@ import numpy as np
 from circuits.positions import PositionBatch
 from circuits.rows import Terms
 from circuits.wide_integers import WideIntegers
-from circuits.witness import Indicator, Maximum, Minimum, OrderStatistic, Step, StepwiseWitness
+from circuits.witness import (
+    Indicator,
+    Maximum,
+    Minimum,
+    OrderStatistic,
+    Step,
+    StepwiseWitness,
+    WeightedOrderStatistic,
+)
 from primitives.native_rows import SparseMatrix
 from primitives.native_witness import (
     INDICATOR,
@@ -23,7 +31,10 @@ from primitives.native_witness import (
 
 
 class NativeWitness:
-    """A witness function that computes what `witness` does. Importing this module needs the native kernels."""
+    """A witness function that computes what `witness` does. Importing this module needs the native kernels.
+
+    Raises `ValueError` if `witness.has_weights`.
+    """
 
     def __init__(self, witness: StepwiseWitness) -> None:
         forms = [form for step in witness.steps for form in step.forms]
@@ -74,3 +85,5 @@ def _kernel_step(step: Step, forms_end: int) -> KernelStep:
             return KernelStep(INDICATOR, 0, forms_end)
         case OrderStatistic(rank=rank):
             return KernelStep(ORDER_STATISTIC, rank, forms_end)
+        case WeightedOrderStatistic():
+            raise ValueError("the native kernel has no order statistic with weights")

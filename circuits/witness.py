@@ -7,7 +7,7 @@ An auxiliary variable of these gadgets is a non-negative number with a closed fo
     maximum         x = max(0, f_1, ..., f_n)
     minimum         x = max(0, min(f_1, ..., f_n))
     indicator       x = 1 if f >= 0 else 0
-    order statistic x = max(0, k-th largest of f_1, ..., f_n)
+    order statistic x = max(0, k-th largest of f_1, ..., f_n), also with weights
 
 where forms may use positions and auxiliary variables of smaller index.
 """
@@ -24,7 +24,15 @@ from circuits.rows import Form
 from circuits.statement_checks import form_magnitude
 from circuits.wide_integers import WIDE_LIMIT, WideIntegers
 from circuits.witness_pass import WitnessPass
-from circuits.witness_steps import Indicator, Maximum, Minimum, OrderStatistic, Step, step_value
+from circuits.witness_steps import (
+    Indicator,
+    Maximum,
+    Minimum,
+    OrderStatistic,
+    Step,
+    WeightedOrderStatistic,
+    step_value,
+)
 
 __all__ = [
     "Indicator",
@@ -33,6 +41,7 @@ __all__ = [
     "OrderStatistic",
     "Step",
     "StepwiseWitness",
+    "WeightedOrderStatistic",
     "form_value",
     "positive_part",
     "split",
@@ -40,6 +49,7 @@ __all__ = [
 ]
 
 _ACCOUNTS_AT_ONCE: Final = 1 << 14
+MAX_TOTAL_WEIGHT: Final = 1 << 40
 
 
 def positive_part(form: Form) -> Maximum:
@@ -69,6 +79,8 @@ class StepwiseWitness:
             forms = [form_value(form, {}, zero_values) for form in step.forms]
             zero_values.append(step_value(step, forms))
         self.zero_values: Final = tuple(zero_values)
+        self.has_weights: Final = any(isinstance(step, WeightedOrderStatistic) for step in self.steps)
+        """Then it is computed here alone: the native kernel has no such step."""
 
     def __call__(self, batch: PositionBatch) -> WideIntegers:
         """The ``[n, auxiliary variables]`` table of values."""
@@ -107,9 +119,18 @@ def _bound(step: Step, earlier: Sequence[int], index: int) -> int:
         raise ValueError(f"step {index} has no form")
     if isinstance(step, OrderStatistic) and not 1 <= step.rank <= len(step.forms):
         raise ValueError(f"step {index}: rank {step.rank} is not in 1..{len(step.forms)}")
+    if isinstance(step, WeightedOrderStatistic):
+        _check_weights(step, index)
     if any(variable >= len(earlier) for form in step.forms for variable, _ in form.auxiliaries):
         raise ValueError(f"step {index} uses an auxiliary variable that is not computed before it")
     bound = max(form_magnitude(form, earlier) for form in step.forms)
     if bound >= WIDE_LIMIT:
         raise ValueError(f"step {index} could leave the range of 128-bit integers")
     return 1 if isinstance(step, Indicator) else bound
+
+
+def _check_weights(step: WeightedOrderStatistic, index: int) -> None:
+    if len(step.weights) != len(step.forms) or min(step.weights) < 1:
+        raise ValueError(f"step {index} has not a weight of at least 1 for each form")
+    if not 1 <= step.rank <= sum(step.weights) < MAX_TOTAL_WEIGHT:
+        raise ValueError(f"step {index}: rank {step.rank} or the sum of weights is out of range")

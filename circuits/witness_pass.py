@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from circuits.positions import PositionBatch
 from circuits.rows import Form
 from circuits.wide_integers import WideIntegers
-from circuits.witness_steps import Indicator, Maximum, OrderStatistic, Step
+from circuits.witness_steps import Indicator, Maximum, OrderStatistic, Step, WeightedOrderStatistic
 
 Int64Array = NDArray[np.int64]
 
@@ -105,6 +105,11 @@ class WitnessPass:
         if isinstance(step, OrderStatistic):
             place_of_rank = len(values) - step.rank
             values = [np.partition(np.stack(values), place_of_rank, axis=0)[place_of_rank]]
+        if isinstance(step, WeightedOrderStatistic):
+            table = np.stack(values)
+            order = np.argsort(table, axis=0)
+            chosen = np.take_along_axis(order, _first_reached(step, order), axis=0)
+            values = [np.take_along_axis(table, chosen, axis=0)[0]]
         choose = np.maximum if isinstance(step, Maximum) else np.minimum
         result: Int64Array = np.maximum(0, reduce(choose, values))
         return result
@@ -129,6 +134,8 @@ class WitnessPass:
             return WideIntegers.from_int64((~negative).astype(np.int64))
         if isinstance(step, OrderStatistic):
             return _order_statistic(values, step.rank)
+        if isinstance(step, WeightedOrderStatistic):
+            return _weighted_order_statistic(values, step)
         choose: Callable[[WideIntegers, WideIntegers], WideIntegers] = (
             WideIntegers.maximum if isinstance(step, Maximum) else WideIntegers.minimum
         )
@@ -150,3 +157,18 @@ def _order_statistic(values: Sequence[WideIntegers], rank: int) -> WideIntegers:
     order = np.lexsort((table.low, table.high), axis=1)[:, -rank][:, np.newaxis]
     high, low = np.take_along_axis(table.high, order, axis=1), np.take_along_axis(table.low, order, axis=1)
     return WideIntegers(high, low).positive_part()
+
+
+def _weighted_order_statistic(values: Sequence[WideIntegers], step: WeightedOrderStatistic) -> WideIntegers:
+    table = WideIntegers.concatenate(values)
+    order = np.lexsort((table.low, table.high), axis=1)
+    chosen = np.take_along_axis(order, _first_reached(step, order.T).T, axis=1)
+    high, low = np.take_along_axis(table.high, chosen, axis=1), np.take_along_axis(table.low, chosen, axis=1)
+    return WideIntegers(high, low).positive_part()
+
+
+def _first_reached(step: WeightedOrderStatistic, order: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Places in `order`, ``[forms, n]`` by ascending values: the first from above where weights reach the rank."""
+    reached = np.cumsum(np.array(step.weights, np.int64)[order[::-1]], axis=0) >= step.rank
+    places: NDArray[np.intp] = (len(order) - 1 - np.argmax(reached, axis=0))[np.newaxis]
+    return places

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from circuits.rows import Form
 
@@ -42,7 +43,19 @@ class OrderStatistic:
     rank: int
 
 
-Step = Maximum | Minimum | Indicator | OrderStatistic
+@dataclass(frozen=True, slots=True)
+class WeightedOrderStatistic:
+    """``max(0, x)``, x the largest of f_1, ..., f_n such that the weights of the forms of at least x sum to `rank`.
+
+    Weights are at least 1, and ``1 <= rank <= sum of weights < 2^40``. With weights 1 an `OrderStatistic`.
+    """
+
+    forms: tuple[Form, ...]
+    rank: int
+    weights: tuple[int, ...]
+
+
+Step = Maximum | Minimum | Indicator | OrderStatistic | WeightedOrderStatistic
 
 
 def step_value(step: Step, forms: Sequence[int]) -> int:
@@ -51,4 +64,11 @@ def step_value(step: Step, forms: Sequence[int]) -> int:
         return int(forms[0] >= 0)
     if isinstance(step, OrderStatistic):
         return max(0, sorted(forms)[-step.rank])
+    if isinstance(step, WeightedOrderStatistic):
+        ordered = sorted(zip(forms, step.weights, strict=True), reverse=True)
+        reached = accumulate(weight for _, weight in ordered)
+        return max(
+            0,
+            next(value for (value, _), weight in zip(ordered, reached, strict=True) if weight >= step.rank),
+        )
     return max(0, max(forms) if isinstance(step, Maximum) else min(forms))

@@ -10,6 +10,8 @@ from typing import Final
 
 from circuits.market.decimals import decimal_text, read_decimal
 from circuits.market.errors import MarketError
+from circuits.market.history import PriceHistory
+from circuits.market.history_document import history_to_json, parse_history_fields
 from circuits.market.risk_array import RiskArray
 from circuits.market.risk_array_document import parse_risk_array, risk_array_to_json
 from circuits.market.snapshot import (
@@ -39,10 +41,11 @@ MAX_TEXT: Final = 1024
 
 @dataclass(frozen=True)
 class MarketDocument:
-    """A snapshot, and the risk array published with it, if one is."""
+    """A snapshot, and the risk array and the price history published with it, if there are any."""
 
     snapshot: MarketSnapshot
     risk_array: RiskArray | None = None
+    history: PriceHistory | None = None
 
     def to_bytes(self) -> bytes:
         """The canonical document."""
@@ -64,12 +67,16 @@ def parse_market(data: bytes) -> MarketDocument:
     instruments = fields.array("instruments", _parse_instrument, max_items=MAX_INSTRUMENTS)
     array = fields.optional_object("risk_array")
     risk_array = parse_risk_array(array) if array is not None else None
+    past = fields.optional_object("history")
+    history = parse_history_fields(past) if past is not None else None
     fields.finish()
     try:
         snapshot = MarketSnapshot(as_of, quote, scale, tuple(sources), tuple(underlyings), tuple(instruments))
     except MarketError as error:
         raise JsonError(f"$.{error.where}", f"{error.reason} ({error.code})") from error
-    return MarketDocument(snapshot, risk_array)
+    if history is not None and history.quote != quote:
+        raise JsonError("$.history.quote", f"is {history.quote!r}, and the market is in {quote!r}")
+    return MarketDocument(snapshot, risk_array, history)
 
 
 def market_to_json(document: MarketDocument) -> Json:
@@ -86,6 +93,8 @@ def market_to_json(document: MarketDocument) -> Json:
     }
     if document.risk_array is not None:
         result["risk_array"] = risk_array_to_json(document.risk_array)
+    if document.history is not None:
+        result["history"] = history_to_json(document.history)
     return result
 
 

@@ -29,6 +29,14 @@ class MarketCode(StrEnum):
     PRECISION = "precision"
     """The scale is so fine that floats could differ by more than one unit."""
     LIMIT = "limit"
+    GAP = "gap"
+    """A price history lacks a time of its calendar, or a series lacks a close."""
+    SHORT_HISTORY = "short-history"
+    """A price history has fewer closes than the returns asked of it need."""
+    MISSING_SERIES = "missing-series"
+    """A price history has no closes, or no volatilities, of something that is held."""
+    STALE = "stale"
+    """A price history ends too early for its market, or after it."""
 
 
 class MarketError(SealedbookError):

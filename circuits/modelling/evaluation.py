@@ -111,7 +111,7 @@ def _witness(model: Model, figures: Sequence[Expression], backend: Backend | Non
     except ValueError as error:
         raise ModelError(f"margins cannot be evaluated: {error}") from error
     run: WitnessFunction = witness
-    if backend is not None and backend.name == "native":
+    if backend is not None and backend.name == "native" and not witness.has_weights:
         from circuits.native_witness import NativeWitness
 
         run = NativeWitness(witness)

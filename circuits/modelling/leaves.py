@@ -13,7 +13,8 @@ from circuits.modelling.curvature import Curvature
 from circuits.modelling.expressions import Expression, Leaf, Valuation, Values
 from circuits.modelling.intervals import Interval
 from circuits.rows import Form
-from circuits.witness import Indicator, Maximum, Minimum, OrderStatistic, Step
+from circuits.witness import Indicator, Maximum, Minimum, OrderStatistic, Step, WeightedOrderStatistic
+from circuits.witness_steps import step_value
 
 if TYPE_CHECKING:
     from circuits.modelling.model import Model
@@ -74,11 +75,18 @@ def order_statistic(rank: int, *expressions: Expression) -> Rule:
     return Rule(expressions, lambda forms: OrderStatistic(forms, rank))
 
 
+def weighted_order_statistic(rank: int, weights: Sequence[int], *expressions: Expression) -> Rule:
+    """``max(0, x)``, x the largest of the values such that the weights of those of at least x sum to `rank`."""
+    return Rule(expressions, lambda forms: WeightedOrderStatistic(forms, rank, tuple(weights)))
+
+
 def step_meaning(step: Step, values: Sequence[Values]) -> Values:
     """The value of a step from those of its forms."""
     zero = np.zeros(len(values[0]), object)
     if isinstance(step, Indicator):
         return np.array([int(value >= 0) for value in values[0]], object)
+    if isinstance(step, WeightedOrderStatistic):
+        return np.array([step_value(step, account) for account in zip(*values, strict=True)], object)
     if isinstance(step, OrderStatistic):
         values = [np.sort(np.stack(values), axis=0)[-step.rank]]
     result: Values = np.maximum(zero, reduce(np.maximum if isinstance(step, Maximum) else np.minimum, values))

@@ -11,12 +11,15 @@ from circuits.models.allocation import Allocation
 from circuits.models.cross_collateral import CrossCollateral
 from circuits.models.deribit_portfolio_margin import DeribitPortfolioMargin
 from circuits.models.derive_standard_margin import DeriveStandardMargin
+from circuits.models.expected_shortfall import ExpectedShortfall
 from circuits.models.greeks_limits import BalancedBook, GreeksLimits
 from circuits.models.hyperliquid_perpetuals import HyperliquidPerpetuals
 from circuits.models.linear_perpetuals import LinearPerpetuals
 from circuits.models.paradex_portfolio_margin import ParadexPortfolioMargin
 from circuits.models.span import Span
 from circuits.models.spot import Spot
+from circuits.models.stress import Stress
+from circuits.models.value_at_risk import ValueAtRisk
 from circuits.pmrm2.model import PortfolioMargin
 from circuits.wrappers.capital_adequacy import CapitalAdequacy
 from circuits.wrappers.insured import Insured
@@ -33,6 +36,7 @@ MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType
             CrossCollateral,
             DeribitPortfolioMargin,
             DeriveStandardMargin,
+            ExpectedShortfall,
             GreeksLimits,
             HyperliquidPerpetuals,
             Insured,
@@ -41,7 +45,9 @@ MODEL_DEFINITIONS: Final[Mapping[str, type[ModelDefinition]]] = MappingProxyType
             PortfolioMargin,
             Span,
             Spot,
+            Stress,
             Survives,
+            ValueAtRisk,
             Withdrawable,
         )
     }

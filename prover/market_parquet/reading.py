@@ -219,7 +219,7 @@ def _assemble_market(
 ) -> _Assembled:
     rows = _rows(file, ROW_COLUMNS, ("kind",))
     if name == MARKET_FORMAT:
-        return _instruments(_rest_of(header, "as_of", "quote", "scale", "sources", "risk_array"), rows,
+        return _instruments(_rest_of(header, "as_of", "quote", "scale", "sources", "risk_array", "history"), rows,
                             "", allow_expired=allow_expired)  # fmt: skip
     fields = _rest_of(header, "market", "confidences", "unit_prices")
     nested = JsonObject(fields.pop("market", None), "$.market")
