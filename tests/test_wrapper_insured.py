@@ -226,6 +226,25 @@ def test_books_that_do_not_fit() -> None:
     )
 
 
+def test_words() -> None:
+    """Nothing is said of margin where only what is owed beyond equity is covered."""
+    bankruptcy = insured("bankruptcy").definition.words()
+    assert bankruptcy.conditions[0].startswith(
+        "shortfall: its entry in shortfall is at least what it owes beyond"
+    )
+    assert bankruptcy.conditions[2].startswith(
+        "with the shortfall as equity, and nothing in the place of what margin requires: cross margin"
+    )
+    margin = insured("margin", C, F, count=COUNT, fund=FUND).definition.words()
+    assert margin.conditions[0].startswith("shortfall: its entry in shortfall is at least what equity misses")
+    assert "except in accounts that fund account marks with 1" in margin.conditions[1]
+    assert "its entry in accounts short is 1 if there is a shortfall" in margin.conditions[2]
+    assert margin.conditions[3].startswith("with the shortfall as equity: cross margin")
+    assert [each.asset for each in margin.columns] == [SHORTFALL, FUND_MARK, SHORT_COUNT]
+    outer = wrapped("survives", insured_model(), points=[{"name": "now", "moves": []}])
+    assert [each.asset for each in read_definition(json.dumps(outer).encode()).words().columns] == [SHORTFALL]
+
+
 # Books that are filled
 
 

@@ -54,7 +54,8 @@ class CapitalAdequacy(Wrapper):
         """For people."""
         percent = f"{float(100 * self.ratio):g} %"
         return self.words_around(
-            [f"capital adequacy: wherever equity must reach a requirement here, it reaches {percent} of it"]
+            [f"capital adequacy: wherever equity must reach a requirement here, it reaches {percent} of it"],
+            when=f"with {percent} of what margin requires: ",
         )
 
     def build(self, model: Model, market: PublicMarket | None) -> None:

@@ -132,9 +132,11 @@ class Insured(Wrapper):
             f"claim of this bundle shows reserves of at least the total of {self.shortfall}",
             "a stated shortfall may be larger than the true one",
         )
-        return self.words_around(
-            conditions, conservative, when="but for its shortfall: ", columns=self._column_words()
+        required = (
+            "" if self.measure is Measure.MARGIN else ", and nothing in the place of what margin requires"
         )
+        when = f"with the shortfall as equity{required}: "
+        return self.words_around(conditions, conservative, when=when, columns=self._column_words())
 
     def _column_words(self) -> list[ColumnWords]:
         if self.fund is None:
