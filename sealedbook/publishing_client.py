@@ -5,6 +5,7 @@ Everything can be interrupted and done again: the service says how far it is, an
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Final, Protocol
 
 import httpx
 
-from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME
+from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME, Attestation
 from primitives.errors import SealedbookError, UnreachableError
 from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_json
 from sealedbook.service_client import Pace, ServiceAnswerError, ServiceClient, ServiceRefusedError
@@ -68,7 +69,11 @@ class PublicationStatus:
 
 
 class PublishingClient(ServiceClient):
-    """The routes below ``/v1/publications``, with a publisher's credential."""
+    """The routes below ``/v1/publications``, with a publisher's credential.
+
+    What the service says is missing decides what is sent, so it is held against the bundle's own attestation: a service
+    must not be able to name a file beside the bundle, a key for instance, and have it brought.
+    """
 
     def __init__(self, url: str, credential: str, *, transport: httpx.BaseTransport | None = None) -> None:
         super().__init__(
@@ -83,16 +88,17 @@ class PublishingClient(ServiceClient):
 
         Raises `PublicationRefusedError`, `ServiceRefusedError`, `UnreachableError`, `ServiceAnswerError`, `OSError`.
         """
-        interruptions, least = 0, self._begin(bundle).remaining
+        own = _Own.read(bundle)
+        interruptions, least = 0, self._begin(own).remaining
         while True:
             try:
-                status = self._begin(bundle)
+                status = self._begin(own)
                 if status.remaining < least:
                     interruptions, least = 0, status.remaining
                 while status.missing:
                     self._bring(bundle, status, report)
-                    status = self._status(status.id)
-                return self._commit(status.id, report)
+                    status = self._status(own)
+                return self._commit(own, report)
             except (UnreachableError, ServiceRefusedError) as error:
                 if isinstance(error, ServiceRefusedError) and error.code not in _PASSING:
                     raise
@@ -111,17 +117,12 @@ class PublishingClient(ServiceClient):
             raise ServiceAnswerError(f"the service's answer is none: {error}") from error
         return index
 
-    def _begin(self, bundle: Path) -> PublicationStatus:
-        body = canonical_json(
-            {
-                "attestation": (bundle / ATTESTATION_NAME).read_text("utf-8"),
-                "signature": (bundle / SIGNATURE_NAME).read_text("utf-8"),
-            }
-        )
-        return _parse_status(self.post(PUBLICATIONS_PATH, body, content_type=_JSON, maximum=_MAX_STATE_BYTES))
+    def _begin(self, own: _Own) -> PublicationStatus:
+        body = canonical_json({"attestation": own.attestation, "signature": own.signature})
+        return own.checked(self.post(PUBLICATIONS_PATH, body, content_type=_JSON, maximum=_MAX_STATE_BYTES))
 
-    def _status(self, publication: str) -> PublicationStatus:
-        return _parse_status(self.get(f"{PUBLICATIONS_PATH}/{publication}", maximum=_MAX_STATE_BYTES))
+    def _status(self, own: _Own) -> PublicationStatus:
+        return own.checked(self.get(f"{PUBLICATIONS_PATH}/{own.id}", maximum=_MAX_STATE_BYTES))
 
     def _bring(self, bundle: Path, status: PublicationStatus, report: PublishReport) -> None:
         total = sum(each.size for each in status.missing)
@@ -150,18 +151,48 @@ class PublishingClient(ServiceClient):
             for _ in chunks:
                 pass
 
-    def _commit(self, publication: str, report: PublishReport) -> PublicationStatus:
-        path = f"{PUBLICATIONS_PATH}/{publication}/commit"
-        status = _parse_status(self.post(path, b"", content_type=_JSON, maximum=_MAX_STATE_BYTES))
+    def _commit(self, own: _Own, report: PublishReport) -> PublicationStatus:
+        path = f"{PUBLICATIONS_PATH}/{own.id}/commit"
+        status = own.checked(self.post(path, b"", content_type=_JSON, maximum=_MAX_STATE_BYTES))
         while status.state == "committing":
             report("Verifying at the service", 0, 1)
             time.sleep(_POLL_SECONDS)
-            status = self._status(publication)
+            status = self._status(own)
         if status.state == "complete":  # the service was restarted meanwhile
             raise UnreachableError("the service stopped while it verified the bundle")
         if status.state != "published":
             raise PublicationRefusedError(f"the service refused the bundle: {status.failure or status.state}")
         report("Verifying at the service", 1, 1)
+        return status
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What is to be published, from our own files: the exact text of the two files that name it, and what they list."""
+
+    id: str
+    attestation: str
+    signature: str
+    sizes: Mapping[str, int]
+
+    @staticmethod
+    def read(bundle: Path) -> _Own:
+        """From the bundle's folder. Raises `JsonError` and `OSError`."""
+        data = (bundle / ATTESTATION_NAME).read_bytes()
+        sizes = {entry.name: entry.size for entry in Attestation.parse(data).files}
+        signature = (bundle / SIGNATURE_NAME).read_bytes().decode("utf-8", errors="replace")
+        return _Own(hashlib.sha256(data).hexdigest(), data.decode("utf-8"), signature, sizes)
+
+    def checked(self, data: bytes) -> PublicationStatus:
+        """The status in an answer; `ServiceAnswerError` unless it is of this bundle and asks for its files alone."""
+        status = _parse_status(data)
+        if status.id != self.id:
+            raise ServiceAnswerError(f"the service speaks of another publication than {self.id}")
+        for missing in status.missing:
+            if self.sizes.get(missing.name) != missing.size:
+                raise ServiceAnswerError(
+                    f"the service asks for {missing.name[:100]!r}, which the attestation does not list so"
+                )
         return status
 
 
