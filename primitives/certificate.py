@@ -167,21 +167,23 @@ class Certificate:
         book = SealedBook.parse(fields.raw("book"), fields.path("book"))
         leaf = CertifiedLeaf.read(fields.object("leaf"))
         path = fields.array("path", parse_node, max_items=MAX_TREE_HEIGHT)
-        model = _document(fields, "model")
-        market = _document(fields, "market") if fields.has("market") else None
-        audience = _audience(fields) if fields.has("audience") else None
+        model = read_document(fields, "model")
+        market = read_document(fields, "market") if fields.has("market") else None
+        audience = read_audience(fields) if fields.has("audience") else None
         statement_digest = fields.hex("statement", HASH_BYTES)
-        proof = _base64(fields, "proof")
+        proof = read_base64(fields, "proof")
         fields.finish()
         terms = CertificateTerms(book, leaf, model, market, audience, statement_digest)
         return Certificate(terms, tuple(path), proof)
 
 
-def _document(fields: JsonObject, name: str) -> bytes:
+def read_document(fields: JsonObject, name: str) -> bytes:
+    """A public document that is embedded as text, because its exact bytes count."""
     return fields.text(name, max_length=MAX_JSON_BYTES).encode("utf-8")
 
 
-def _audience(fields: JsonObject) -> str:
+def read_audience(fields: JsonObject) -> str:
+    """The field ``audience``, in canonical form."""
     text = fields.text("audience", max_length=MAX_AUDIENCE_LENGTH)
     try:
         return canonical_audience(text)
@@ -189,7 +191,7 @@ def _audience(fields: JsonObject) -> str:
         raise fields.fail("audience", str(error)) from error
 
 
-def _base64(fields: JsonObject, name: str) -> bytes:
+def read_base64(fields: JsonObject, name: str) -> bytes:
     """Standard base64 with padding; the one text that encodes these bytes (RFC 4648, section 3.5)."""
     text = fields.text(name, max_length=MAX_JSON_BYTES)
     try:

@@ -110,6 +110,25 @@ class Check(Enum):
     CERTIFICATE_STATEMENT = ("K9-statement", "the statement compiled here is the one that is certified")
     CERTIFICATE_PROOF = ("K10-proof", "the proof holds for this leaf, statement and audience")
 
+    # A top-up of one account, in the order in which they are made.
+    TOP_UP_FORM = ("T1-form", "the top-up certificate is well-formed")
+    TOP_UP_ROOT = ("T2-root", "the certificate speaks of the root or book that you trust")
+    TOP_UP_AUDIENCE = ("T3-audience", "the certificate was made for the audience that you name")
+    TOP_UP_LEAF = ("T4-leaf", "the leaf is sound, and is the published one at its index")
+    TOP_UP_PATH = ("T5-path", "the path has the tree's height and sound siblings")
+    TOP_UP_ROOT_HASH = ("T6-root-hash", "leaf and path lead to the root hash")
+    TOP_UP_ROOT_SUM = ("T7-root-sum", "leaf and path add up to the root sum")
+    TOP_UP_ASSET = ("T8-asset", "what is moved, and the column it is taken from, are assets of the book")
+    TOP_UP_DOCUMENTS = ("T9-documents", "model and market are those that you insist on, and make a statement")
+    TOP_UP_STATEMENT = ("T10-statement", "the statement compiled here is the one that is certified")
+    TOP_UP_AFTER = ("T11-after", "the commitment after the top-up is sound, and another one than before")
+    TOP_UP_AMOUNT = ("T12-amount", "after and before differ by the amount stated, in these assets alone")
+    TOP_UP_PROOF = ("T13-proof", "the proof holds for the account after the top-up")
+    TOP_UP_SOURCE = ("T14-source", "the account that pays is another leaf under the same root, and is sound")
+    TOP_UP_CONSERVED = ("T15-conserved", "what one account gains the other one loses, in every asset")
+    TOP_UP_SOURCE_PROOF = ("T16-source-proof", "the proof holds for the account that pays, after it has paid")
+    TOP_UP_MINIMAL = ("T17-minimal", "with one step less the account would not satisfy the statement")
+
     # The transparency log: a checkpoint, proofs, and what a monitor finds among the entries.
     LOG_CHECKPOINT = ("L1-checkpoint", "the checkpoint is a well-formed signed note")
     LOG_ORIGIN = ("L2-origin", "the checkpoint is of the log that you expect")
