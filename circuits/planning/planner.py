@@ -98,20 +98,33 @@ class Planner:
 
     def is_within(self, amounts: Amounts) -> bool:
         """Whether a portfolio satisfies the statement."""
-        places = {asset.id: place for place, asset in enumerate(self._assets)}
         try:
-            batch = PositionBatch.from_mappings(
-                [{places[asset]: amount for asset, amount in amounts.items()}]
-            )
-            assign_bits(self.statement, batch)
-        except (NotSatisfiedError, ValueError):
+            return self.are_within([amounts])[0]
+        except ValueError:
             return False
-        return True
+
+    def are_within(self, portfolios: Sequence[Amounts]) -> list[bool]:
+        """The same for many at once. `ValueError` for an amount beyond 64 bits."""
+        places = {asset.id: place for place, asset in enumerate(self._assets)}
+        batch = PositionBatch.from_mappings(
+            [{places[asset]: amount for asset, amount in amounts.items()} for amounts in portfolios]
+        )
+        try:
+            assign_bits(self.statement, batch)
+        except NotSatisfiedError as error:
+            failing = {violation.account for violation in error.violations}
+            return [place not in failing for place in range(len(portfolios))]
+        return [True] * len(portfolios)
+
+    def keep(self, amounts: Amounts) -> Plan:
+        """The plan without trades, of a portfolio that is within its limits."""
+        held = {asset: amounts.get(asset, 0) for asset in self.problem.assets}
+        return Plan(held, held, (), 0, 0, 0)
 
     def plan(self, amounts: Amounts) -> Plan:
         """The smallest trades for a portfolio, given in base units by asset. Raises `PlanError`."""
         if self.is_within(amounts):
-            return self._finish(amounts, {}, 0)
+            return self.keep(amounts)
         trades, least = self._small(amounts) if self._is_small(amounts) else self._large(amounts)
         return self._finish(amounts, trades, least)
 
