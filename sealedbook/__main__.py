@@ -26,6 +26,7 @@ from sealedbook.commands import (
     model_command,
     monitor_command,
     open_command,
+    plan_command,
     prove_command,
     publish_command,
     remark_command,
@@ -69,6 +70,7 @@ app.command("monitor")(monitor_command.monitor)
 app.command("revoke")(log_entry_command.revoke)
 app.command("rotate")(log_entry_command.rotate)
 app.add_typer(log_key_command.app, name="log-key")
+app.command("plan")(plan_command.plan)
 app.command("inspect")(inspect_command.inspect)
 app.add_typer(model_command.app, name="model")
 app.add_typer(margin_command.app, name="margin")
