@@ -67,11 +67,12 @@ class Resealing:
         write_secret(private / EPOCH_KEY_NAME, EPOCH_KEY_KIND, b"".join(self._keys), passphrase)
         tags, commitments = self._seal()
         digest = self._write_leaves(old_leaves, new_leaves, tags, commitments)
-        copy_private(self._old.folder / TREE_NAME, private / TREE_NAME)
-        self._progress("Copying the tree", 1, 2)
-        tree = TreeUpdate(private / TREE_NAME, self._leaf_count, self._old.book.root, self._backend)
-        root = tree.replace(self._leaves.leaves, tags, commitments)
-        self._progress("Copying the tree", 2, 2)
+        old_tree = self._old.folder / TREE_NAME
+        tree = TreeUpdate(old_tree, self._leaf_count, self._old.book.root, self._backend)
+        changed = tree.replace(self._leaves.leaves, tags, commitments)
+        self._progress("Computing the tree", 1, 1)
+        copy_private(old_tree, private / TREE_NAME)
+        changed.write(private / TREE_NAME)
         self._write_entries(private)
         with AccountIndexWriter(private, previous=self._old.folder) as accounts:
             accounts.add(self._leaves.new_ids, self._leaves.new_leaves)
@@ -79,7 +80,7 @@ class Resealing:
         if len(self._keys) > 1:
             save_array(private / "leaf_generation.npy", self._origins.generation)
             save_array(private / "leaf_element.npy", self._origins.element)
-        return root, digest
+        return changed.root, digest
 
     def describe(self, private: Path, book: SealedBook, account_count: int) -> None:
         """Write ``book.json``, which makes `private` the folder of `book`."""

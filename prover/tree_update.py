@@ -11,6 +11,7 @@ parents of what changed:
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,48 +28,74 @@ _Bytes = NDArray[np.uint8]
 _PARENTS_AT_ONCE: Final = 1 << 15
 
 
+@dataclass(frozen=True)
+class ChangedNodes:
+    """Nodes by their places in the file of the tree, ascending: the last one is the root."""
+
+    places: NDArray[np.int64]
+    nodes: _Bytes
+
+    @property
+    def root(self) -> SumNode:
+        """The new root."""
+        return SumNode(self.nodes[-1, :HASH_BYTES].tobytes(), self.nodes[-1, HASH_BYTES:].tobytes())
+
+    def write(self, path: Path) -> None:
+        """Put the nodes into `path`, a copy of the old tree; neighbours are written at once."""
+        starts = np.flatnonzero(np.diff(self.places, prepend=-2) != 1).tolist()
+        with path.open("r+b") as file:
+            for first, stop in zip(starts, [*starts[1:], len(self.places)], strict=True):
+                file.seek(int(self.places[first]) * NODE_BYTES)
+                file.write(self.nodes[first:stop].tobytes())
+
+
 class TreeUpdate:
-    """Replaces leaves in the file of a tree (``tree.bin``: all levels, leaves first, 80 bytes a node)."""
+    """The nodes that change where leaves of a tree are replaced. Reads ``tree.bin``: all levels, 80 bytes a node."""
 
     def __init__(self, path: Path, leaf_count: int, root: SumNode, backend: Backend) -> None:
-        """`path` holds the old tree, whose root is `root`; it is altered in place."""
+        """`path` holds the old tree, whose root is `root`; it is only read."""
         self._path = path
         self._height = tree_height(leaf_count)
         self._leaf_count = leaf_count
         self._root = root
         self._backend = backend
 
-    def replace(self, leaves: NDArray[np.int64], tags: bytes, commitments: bytes) -> SumNode:
-        """Put new leaves at the indices `leaves` (ascending, each once, at least one); returns the new root.
+    def replace(self, leaves: NDArray[np.int64], tags: bytes, commitments: bytes) -> ChangedNodes:
+        """What becomes of the tree with new leaves at the indices `leaves` (ascending, each once, at least one).
 
         `tags` has 32 bytes and `commitments` 48 bytes a leaf. Raises `VaultError` where the file is not the old
         tree, and `primitives.sum_tree.IdentitySumError` where a sum vanishes.
         """
+        table = self._open()
+        hashes = self._backend.sum_tree_leaf_hashes(tags, commitments)
+        sums = self._backend.points_from_compressed(commitments)
+        self._refuse_identity(sums.identity_mask(), 0, leaves)
+        changed, new = leaves, _join(hashes, commitments)
+        points = _rows(sums.to_uncompressed(), UNCOMPRESSED_POINT_BYTES)
+        places, nodes = [], []
+        start = 0
+        for level in range(self._height):
+            size = self._leaf_count >> level
+            children, parents = table[start : start + size], table[start + size : start + size + size // 2]
+            self._check_old(children, parents, np.unique(changed >> 1))
+            places.append(start + changed)
+            nodes.append(new)
+            changed, new, points = self._climb(children, level, changed, new, points)
+            start += size
+        self._check_root(table[start])
+        return ChangedNodes(np.concatenate([*places, start + changed]), np.concatenate([*nodes, new]))
+
+    def _open(self) -> _Bytes:
+        """The nodes of all levels, one below the other."""
         try:
-            nodes = np.memmap(self._path, dtype=np.uint8, mode="r+")
+            nodes = np.memmap(self._path, dtype=np.uint8, mode="r")
         except (OSError, ValueError) as error:
             raise VaultError(f"{self._path} cannot be read: {error}") from error
         if len(nodes) != NODE_BYTES * (2 * self._leaf_count - 1):
             raise VaultError(
                 f"{self._path} does not have one node for each of the tree: the vault is damaged"
             )
-        table = nodes.reshape(-1, NODE_BYTES)
-        hashes = self._backend.sum_tree_leaf_hashes(tags, commitments)
-        sums = self._backend.points_from_compressed(commitments)
-        self._refuse_identity(sums.identity_mask(), 0, leaves)
-        changed, new = leaves, _join(hashes, commitments)
-        points = _rows(sums.to_uncompressed(), UNCOMPRESSED_POINT_BYTES)
-        start = 0
-        for level in range(self._height):
-            size = self._leaf_count >> level
-            children, parents = table[start : start + size], table[start + size : start + size + size // 2]
-            self._check_old(children, parents, np.unique(changed >> 1))
-            changed, new, points = self._climb(children, level, changed, new, points)
-            start += size
-        self._check_root(table[start])
-        table[start] = new[0]
-        nodes.flush()
-        return SumNode(new[0, :HASH_BYTES].tobytes(), new[0, HASH_BYTES:].tobytes())
+        return nodes.reshape(-1, NODE_BYTES)
 
     def _check_old(self, children: _Bytes, parents: _Bytes, places: NDArray[np.int64]) -> None:
         """Step 1. Two children stand side by side in the file, as the hash wants them."""
@@ -89,8 +116,7 @@ class TreeUpdate:
     def _climb(
         self, children: _Bytes, level: int, changed: NDArray[np.int64], new: _Bytes, points: _Bytes
     ) -> tuple[NDArray[np.int64], _Bytes, _Bytes]:
-        """Step 2: write the changed children, and return the changed parents: indices, nodes, affine sums."""
-        children[changed] = new
+        """Step 2: from the changed children to the changed parents: indices, nodes, affine sums."""
         parents, first = np.unique(changed >> 1, return_index=True)
         nodes = np.empty((len(parents), NODE_BYTES), dtype=np.uint8)
         sums = np.empty((len(parents), UNCOMPRESSED_POINT_BYTES), dtype=np.uint8)
@@ -98,7 +124,7 @@ class TreeUpdate:
             part = parents[begin : begin + _PARENTS_AT_ONCE]
             stop = begin + len(part)
             known = slice(int(first[begin]), int(first[stop]) if stop < len(parents) else len(changed))
-            pairs, both = self._children_of(children, part, changed[known], points[known])
+            pairs, both = self._children_of(children, part, changed[known], new[known], points[known])
             hashes, totals = self._backend.sum_tree_level(pairs, self._backend.points_from_uncompressed(both))
             self._refuse_identity(totals.identity_mask(), level + 1, part)
             nodes[begin:stop] = _join(hashes, totals.to_compressed())
@@ -106,14 +132,19 @@ class TreeUpdate:
         return parents, nodes, sums
 
     def _children_of(
-        self, children: _Bytes, parents: NDArray[np.int64], changed: NDArray[np.int64], points: _Bytes
+        self,
+        children: _Bytes,
+        parents: NDArray[np.int64],
+        changed: NDArray[np.int64],
+        new: _Bytes,
+        points: _Bytes,
     ) -> tuple[bytes, bytes]:
-        """Hashes and uncompressed sums of all children of `parents`; `points` are those of the changed ones."""
+        """Hashes and uncompressed sums of all children of `parents`; `new` and `points` are of the changed ones."""
         places = np.stack([2 * parents, 2 * parents + 1], axis=1).ravel()
         records = children[places]
         both = np.empty((len(places), UNCOMPRESSED_POINT_BYTES), dtype=np.uint8)
         is_changed = np.isin(places, changed, assume_unique=True)
-        both[is_changed] = points
+        records[is_changed], both[is_changed] = new, points
         siblings = records[~is_changed, HASH_BYTES:].tobytes()
         try:
             decoded = self._backend.points_from_compressed(siblings)

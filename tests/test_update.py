@@ -558,9 +558,7 @@ def test_a_damaged_tree_is_noticed(old: Sealed) -> None:
 
 
 def test_sums_that_vanish_are_refused(old: Sealed) -> None:
-    path = old.folder / "tree.bin"
-    shutil.copyfile(old.vault_entry / "tree.bin", path)
-    tree = TreeUpdate(path, 8, old.result.book.root, old.backend)
+    tree = TreeUpdate(old.vault_entry / "tree.bin", 8, old.result.book.root, old.backend)
     first = point_of(read_leaves(old.bundle)[0])
     negated = old.backend.points_from_compressed(first).negate().to_compressed()
     with pytest.raises(IdentitySumError, match="level 1, node 0"):
