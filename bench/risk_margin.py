@@ -101,14 +101,10 @@ def _wrapped(base: ModelCase, kind: str, what: str, *columns: Asset, **fields: A
 def _points(base: ModelCase, count: int) -> list[Document]:
     """Every second one down, every second one up, further and further."""
     underlyings = [each["id"] for each in json.loads(json.dumps(base.market_document))["underlyings"]]
+    changes = [f"{'-' if number % 2 else ''}0.{number:02}".rstrip("0") for number in range(1, count + 1)]
     return [
-        {
-            "name": f"point {number}",
-            "moves": [
-                {"of": of, "price": f"{'-' if number % 2 else ''}0.{number + 1:02}"} for of in underlyings
-            ],
-        }
-        for number in range(count)
+        {"name": f"point {change}", "moves": [{"of": of, "price": change} for of in underlyings]}
+        for change in changes
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from modelling_support import batch_of, by_witness
+from modelling_support import batch_of, by_solver, by_witness
 from scenario_model_support import (
     EXAMPLES,
     Account,
@@ -44,6 +44,7 @@ from vectors.generate_perpetual_examples import (
 from vectors.generate_wrapper_examples import move, survives_model, wrapped
 from wrapper_support import case_of, refused, three_ways
 
+from bench.model_cases import model_cases
 from circuits.market.document import MarketDocument
 from circuits.market.risk_array import Greek
 from circuits.market.risk_array_document import risk_array_to_json
@@ -55,8 +56,10 @@ from circuits.models.risk_inputs import RiskInputs
 from circuits.pmrm2.market_document import Pmrm2Market, parse_pmrm2_market, unit_prices_to_json
 from circuits.pmrm2.model import PortfolioMargin
 from circuits.prices import scaled_decimal
+from circuits.public_market import PublicMarket, parse_public_market
+from circuits.statement import Statement
 from circuits.wrappers.shocks import PriceMove, Shock, between, shocked_market
-from primitives.assets import AssetList, parse_assets_json
+from primitives.assets import Asset, AssetList, parse_assets_json
 from primitives.backends import get_backend
 from primitives.strict_json import Json, JsonError
 from prover.prove_book import StatementFailsError, prove_book
@@ -415,3 +418,74 @@ def test_a_book_is_proven_at_other_prices(tmp_path: Path) -> None:
             continue
         prove_book(sealed.bundle, secrets, sealed.issuer, sealed.backend, **documents, workers=1)
         assert verify_bundle(sealed.bundle, sealed.backend, issuer_key=sealed.issuer.public_key).claims
+
+
+# Bounds of positions follow prices, and are those of the first point
+
+
+def compiled(document: Mapping[str, Any], market: PublicMarket, assets: Sequence[Asset]) -> Statement:
+    return compile_model(json.dumps(document).encode(), tuple(assets), market)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_pmrm2_at_several_points(order: int) -> None:
+    assets = tuple(parse_assets_json((PMRM2_FOLDER / "assets.json").read_bytes()))
+    market = parse_pmrm2_market((PMRM2_FOLDER / "market.json").read_bytes())
+    inner = {k: v for k, v in json.loads((PMRM2_FOLDER / "model.json").read_bytes()).items() if k != "format"}
+    far = points(("now", {}), ("half", {"ETH": "-0.6"}), ("double", {"ETH": "1.5"}))[::order]
+    one = compiled(wrapped("survives", inner, points=far[:1]), market, assets)
+    three = compiled(wrapped("survives", inner, points=far), market, assets)
+    assert len(three.rows) > 2 * len(one.rows) - 60
+
+
+def test_markets_that_price_assets_one_by_one() -> None:
+    """Borrowed BTC against USD: survives +10 %, and not +11 %; prices that the scale cannot express are refused."""
+    prices = {
+        "format": "sealedbook/prices/v1", "as_of": "2026-01-31T00:00:00Z", "quote": "USD", "scale": 8,
+        "prices": [{"asset": "BTC", "price": "50000"}, {"asset": "USD", "price": "1"}],
+    }  # fmt: skip
+    market = parse_public_market(json.dumps(prices).encode())
+    assets = (Asset("BTC", 8), Asset("USD", 6))
+    spot: dict[str, Json] = {
+        "kind": "spot", "version": 1, "borrowable": ["BTC"], "numbers": {"scale": 8, "position_bits": 60}
+    }  # fmt: skip
+    account = [-(10**8), 55_000 * USD]
+    for change, expected in (("0.1", True), ("0.11", False)):
+        at = points(("now", {}), ("up", {"BTC": change}))
+        document = wrapped("survives", spot, points=at, segments=[{"from": "now", "to": "up"}])
+        statement = compiled(document, market, assets)
+        assert by_witness(statement, [account]) == [expected]
+        assert by_solver(statement, account) == expected
+    fine = wrapped("survives", spot, points=points(("up", {"BTC": "0.000001"})))
+    with pytest.raises(JsonError, match="is not a multiple of 10\\^-8 per base unit"):
+        compiled(fine, market, assets)
+    with pytest.raises(JsonError, match="no underlying or price of 'ETH'"):
+        compiled(wrapped("survives", spot, points=points(("up", {"ETH": "0.1"}))), market, assets)
+
+
+def test_collateral_pools_at_other_prices() -> None:
+    """Haircut tables are of value: both points, with bounds of positions that follow prices."""
+    case = next(case for case in model_cases(quick=True) if case.document.get("layout") == "pools")
+    assert case.market is not None
+    inner = {k: v for k, v in case.document.items() if k != "format"}
+    symbol = case.assets[0].id.partition(":")[0]
+    at = points(("now", {}), ("crash", {symbol: "-0.5"}), ("rally", {symbol: "1"}))
+    statement = compiled(wrapped("survives", inner, points=at), case.market, case.assets)
+    plain = compiled(case.document, case.market, case.assets)
+    assert len(statement.rows) > 2 * len(plain.rows) - 4 * len(case.assets)
+
+
+def test_a_depeg_beside_the_market_as_it_is() -> None:
+    market = perpetual_market(
+        {"BTC": ("BTC", "70000"), "ETH": ("ETH", "3500"), "SOL": ("SOL", "150.25")},
+        ("USDC", "entry notional"),
+        scale=8,
+    )
+    inner = hyperliquid_model() | {"numbers": {"scale": 8}}
+    at = points(("gone", {"USDC": "-0.99"}), ("now", {}), ("double", {"USDC": "1"}))
+    case = case_of(wrapped("survives", inner, points=at), market, HYPERLIQUID_ASSETS)
+    result = case.evaluate(
+        [[100 * USD, 0, 0, 0, 0], [100 * USD, -1, 0, 0, 0], [100 * USD, -2 * USD, 0, 0, 0]]
+    )
+    assert result.sufficient.tolist() == [True, True, False]
+    assert result.equity.tolist()[0] == 10**8

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from modelling_support import batch_of, by_meaning, by_solver, by_witness
 from scenario_model_support import EXAMPLES, Case, load_example, moved, needs_native, refuse_compilation
-from sealing_support import Sealed, seal
+from sealing_support import Sealed, fastest_backend, seal
 from vectors.generate_perpetual_examples import (
     HYPERLIQUID_ASSETS,
     HYPERLIQUID_MARKET,
@@ -34,9 +34,13 @@ from circuits.rows import Scope
 from primitives.assets import Asset, AssetList
 from primitives.backends import get_backend
 from primitives.strict_json import JsonError
+from prover.certificate import CertificateRefusedError, make_certificate
 from prover.prove_book import StatementFailsError, prove_book
 from prover.withdrawals import largest_withdrawals
 from verifier.bundle import verify_bundle
+from verifier.certificate import verify_certificate_against_root
+from verifier.certificate_report import certificate_report
+from verifier.opening import TrustedRoot
 
 USD = 10**6
 CASE, BOOK = load_example("withdrawable")
@@ -223,3 +227,27 @@ def test_a_book_with_amounts_of_its_own(tmp_path: Path) -> None:
         prove_book(short.bundle, secrets, short.issuer, short.backend, model=model, market=market, workers=1)
     (failure,) = caught.value.failures
     assert (failure.account, failure.row) == ("small", "margin: open notional")
+
+
+def test_a_certificate_of_an_amount(tmp_path: Path) -> None:
+    """The holder shows that 400,000 can be withdrawn; of what cannot be, they are told how short it is."""
+    ids = [asset.id for asset in HYPERLIQUID_ASSETS]
+    accounts = {name: {a: v for a, v in zip(ids, held[:5], strict=True) if v} for name, held in BOOK.items()}
+    sealed = seal(tmp_path / "s", fastest_backend(), accounts, AssetList(HYPERLIQUID_ASSETS), {})
+    market = HYPERLIQUID_MARKET.to_bytes()
+
+    def model(amount: str) -> bytes:
+        fields = withdrawable_model(amount=amount)
+        return json.dumps({name: value for name, value in fields.items() if name != "column"}).encode()
+
+    opening = sealed.opening("small")
+    certificate = make_certificate(opening, sealed.backend, model=model("665000"), market=market)
+    root = TrustedRoot(book_digest=sealed.result.digest)
+    verified = verify_certificate_against_root(certificate.to_bytes(), root, sealed.backend)
+    said = "\n".join(finding.text for finding in certificate_report(verified).findings)
+    assert "withdrawal: it holds at least 665000 USDC in USDC, all of which can be withdrawn at once" in said
+    reason = r"margin: open notional: short by 0\.000001 USD; equity 69,999\.999999 USD"
+    with pytest.raises(CertificateRefusedError, match=reason):
+        make_certificate(opening, sealed.backend, model=model("665000.000001"), market=market)
+    with pytest.raises(CertificateRefusedError, match="short by"):
+        make_certificate(sealed.opening("lender"), sealed.backend, model=model("250.750001"), market=market)

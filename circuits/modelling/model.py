@@ -160,7 +160,8 @@ class Model:
         """The position in one asset, in base units.
 
         `bound` replaces the model's bound on its absolute value. With `non_negative` the model also requires
-        ``q >= 0``, and gadgets use it. Later calls may leave both out, and may not change them.
+        ``q >= 0``, and gadgets use it. Later calls may leave both out, and may not change them; only in a block of
+        `embedded` with a prefix, which may be built at other prices, the first bound stays whatever is asked for.
         """
         if asset_id not in self.assets:
             raise ModelError(f"asset {asset_id!r} is not in the book")
@@ -175,7 +176,9 @@ class Model:
             if non_negative:
                 with self.shared():
                     self.require(known.expression() >= 0, label=f"{asset_id} non-negative")
-        elif bound not in (None, known.bound) or (non_negative and not known.is_non_negative):
+        elif (bound not in (None, known.bound) and not self.prefix) or (
+            non_negative and not known.is_non_negative
+        ):
             raise ModelError(f"position {asset_id!r} was declared with other bounds before")
         return known.expression()
 
@@ -300,7 +303,11 @@ class Model:
         return len(self._leaves) - 1
 
     def memo(self, key: object, make: Callable[[], _Made]) -> _Made:
-        """What `make` returned the first time it was asked for under `key`."""
+        """What `make` returned the first time it was asked for under `key`.
+
+        A model can be built several times in one, with other positions (`embedded`): keys have to contain those of
+        the expressions that are meant (`Expression.key`).
+        """
         if key not in self._memo:
             self._memo[key] = make()
         return cast(_Made, self._memo[key])

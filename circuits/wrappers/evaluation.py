@@ -27,7 +27,6 @@ class ConditionsEvaluator:
         self._margins = model.margin_conditions
         if not self._margins:
             raise ModelError("the inner model has no margin condition: no equity, and nothing required of it")
-        model.compile()
 
     def __call__(self, batch: PositionBatch) -> MarginResult:
         """One entry per account of `batch`."""
