@@ -27,7 +27,7 @@ from api.publication.staging import Staging
 from api.publication.sweep import sweep
 from api.rate_limits import RateLimits
 from api.routes import attestations, log, log_entries, me, operations, paths, publications, statements
-from api.schemas import ProblemDocument, problems
+from api.schemas import CertificateRequest, ProblemDocument, PublicationRequest, problems
 from api.settings import Settings, load_settings
 from api.storage import open_storage
 from api.tokens import TokenVerifier
@@ -134,7 +134,8 @@ def _describe_problems(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = generate()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas["ProblemDocument"] = ProblemDocument.model_json_schema()
+            for model in (ProblemDocument, PublicationRequest, CertificateRequest):
+                schemas[model.__name__] = model.model_json_schema()
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
             app.openapi_schema = document

@@ -86,7 +86,8 @@ class _Request:
         self._send = send
         self._started = time.perf_counter()
         self._method: str = scope["method"]
-        self._asks_for = headers.get("access-control-request-method", "")
+        # Elsewhere than in a preflight it means nothing: who sends it with a GET must not change what caches keep.
+        self._asks_for = headers.get("access-control-request-method", "") if self._method == "OPTIONS" else ""
         self._path: str = scope["path"]
         self._public = is_public(self._asks_for or self._method, self._path)
         # Uploads are streamed to disk and bounded by their route.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from api.authorization import HolderDependency
+from api.bodies import body_schema, read_body
 from api.database.engine import Database
 from api.dependencies import DatabaseDependency
 from api.holder_service import HolderService
@@ -47,6 +48,11 @@ def opening(
     return Response(made.to_bytes(), media_type="application/json", headers=headers)
 
 
+async def _certificate_request(request: Request, holder: HolderDependency) -> CertificateRequest:
+    holder.require(CERTIFICATE_SCOPE)
+    return await read_body(request, CertificateRequest)
+
+
 @router.post(
     "/certificates",
     response_class=Response,
@@ -54,12 +60,15 @@ def opening(
         200: {"description": "A certificate, to show to others", **_JSON},
         **problems(400, 401, 403, 404, 413, 422, 429, 503),
     },
+    openapi_extra=body_schema(CertificateRequest),
 )
 def certificates(
-    request: Request, holder: HolderDependency, database: DatabaseDependency, body: CertificateRequest
+    request: Request,
+    holder: HolderDependency,
+    database: DatabaseDependency,
+    body: Annotated[CertificateRequest, Depends(_certificate_request)],
 ) -> Response:
     """A certificate that the account of the token satisfies a model."""
-    holder.require(CERTIFICATE_SCOPE)
     request.app.state.limits.check_certificates(holder.account)
     service: HolderService = request.app.state.holders
     made = service.opening(_book_digest(database, body.attestation), holder.account)

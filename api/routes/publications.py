@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from api.authorization import PublisherDependency
+from api.bodies import body_schema, read_body
 from api.metrics import PUBLICATIONS
 from api.problems import NO_STORE, Problem, invalid_request, not_found
 from api.publication.committing import Publisher
@@ -25,12 +26,17 @@ _CONTENT_RANGE: Final = re.compile(r"\Abytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{
 _STATE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": PublicationState}}
 
 
+async def _publication_request(request: Request, publisher: PublisherDependency) -> PublicationRequest:
+    return await read_body(request, PublicationRequest)
+
+
 @router.post(
     "",
     response_model=PublicationState,
     responses={**_STATE, 201: {"model": PublicationState}, **problems(400, 401, 403, 413, 422, 429, 507)},
+    openapi_extra=body_schema(PublicationRequest),
 )
-def begin(request: Request, publisher: PublisherDependency, body: PublicationRequest) -> Response:
+def begin(request: Request, body: Annotated[PublicationRequest, Depends(_publication_request)]) -> Response:
     """Begin a publication, or find the one that was begun: what is missing of the files that it lists."""
     staging: Staging = request.app.state.staging
     attestation = body.attestation.encode()

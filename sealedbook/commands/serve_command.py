@@ -37,6 +37,7 @@ def serve(
         import uvicorn
 
         from api.application import create_app
+        from api.http_protocol import BoundedHttpProtocol
 
         settings = _settings(config, migrate=migrate)
         if workers > 1 and METRICS_VARIABLE not in os.environ:
@@ -48,6 +49,8 @@ def serve(
         common: dict[str, Any] = {
             "host": host,
             "port": port,
+            "http": BoundedHttpProtocol,
+            "ws": "none",
             "proxy_headers": False,
             "server_header": False,
             "access_log": False,

@@ -1,0 +1,175 @@
+"""What strangers send to the service, and what it must not do for them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from sealing_support import Sealed
+from service_support import Service, as_holder, proven, running, service_settings
+
+from api import http_protocol
+from api.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
+
+
+@pytest.fixture(scope="module")
+def sealed_and_proven(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
+    return proven(tmp_path_factory.mktemp("sealed-for-attacks"))
+
+
+@pytest.fixture(scope="module")
+def service(sealed_and_proven: Sealed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("attacked")
+    with running(service_settings(folder, sealed_and_proven), raise_server_exceptions=False) as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "status"),
+    [
+        ("/v1/publications", {}, 401),
+        ("/v1/publications", {"Authorization": "Bearer sbp_" + "A" * 43}, 401),
+        ("/v1/me/certificates", {}, 401),
+        ("/v1/me/certificates", {"Authorization": "Bearer a.b.c"}, 401),
+        ("/v1/me/certificates", as_holder("alice", scopes=["opening"]), 403),
+        ("/v1/log/entries", {}, 401),
+    ],
+)
+def test_bodies_of_strangers_are_not_even_read(
+    service: Service, address: str, headers: dict[str, str], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty megabytes of JSON took twenty seconds and two gigabytes before the credential was looked at."""
+
+    async def never(*_: Any) -> None:
+        raise AssertionError("read before the credential was checked")
+
+    monkeypatch.setattr("api.routes.publications.read_body", never)
+    monkeypatch.setattr("api.routes.me.read_body", never)
+    for body in (b'{"model":[', b"x", b"[" * 100_000):
+        answer = service.client.post(
+            address, content=body, headers={**headers, "Content-Type": "application/json"}
+        )
+        assert answer.status_code == status, answer.text
+
+
+def test_bodies_that_are_no_request_are_refused_without_their_contents(service: Service) -> None:
+    for body in (
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b'{"model":"\\ud800"}',
+        b'{"model":"secret-1","extra":"secret-2"}',
+        b'{"model":["secret-3"]}',
+        b"\xff\xfe",
+        b'{"model":"{}","attestation":"secret-4"}',
+    ):
+        answer = service.client.post("/v1/me/certificates", content=body, headers=as_holder("alice"))
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request"), body[:40]
+        assert "secret" not in answer.text
+
+
+def test_nobody_decides_what_caches_keep_for_others(service: Service, sealed_and_proven: Sealed) -> None:
+    """A GET that looks like a preflight of a POST lost its CORS headers, and could be cached so for a year."""
+    digest = service.publish(sealed_and_proven.bundle)
+    address = f"/v1/attestations/{digest}/files/leaves.bin"
+    plain = service.client.get(address)
+    strange = service.client.get(
+        address,
+        headers={
+            "Access-Control-Request-Method": "POST",
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-Host": "evil.example.com",
+            "Host": "evil.example.com",
+        },
+    )
+    own = {"x-request-id", "date"}
+    assert {name: value for name, value in strange.headers.items() if name not in own} == {
+        name: value for name, value in plain.headers.items() if name not in own
+    }
+    assert strange.headers["access-control-allow-origin"] == "*"
+
+
+async def _small_application(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@contextmanager
+def listening() -> Iterator[int]:
+    """The port of a server with the service's protocol and a small application."""
+    config = uvicorn.Config(
+        _small_application, port=0, http=BoundedHttpProtocol, ws="none", lifespan="off", log_level="critical"
+    )
+    server = uvicorn.Server(config)
+    place = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    try:
+        yield place.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def answer_to(port: int, *pieces: bytes) -> bytes:
+    """What comes back until the server closes, whether it takes all of this or not."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+            while data := connection.recv(1 << 16):
+                received += data
+        except ConnectionError:
+            pass
+    return received
+
+
+START = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+CHUNKED = START + b"Transfer-Encoding: chunked\r\n\r\n"
+ENDLESS = 64 * [b"a" * MAX_HEAD_BYTES]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"GET /", *ENDLESS, b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        (START + b"A: ", *ENDLESS, b"\r\n\r\n"),
+        (START, *(64 * [b"A: a\r\n" * (MAX_HEAD_BYTES // 6)]), b"\r\n"),
+        (CHUNKED + b"1;", *ENDLESS, b"\r\na\r\n0\r\n\r\n"),
+        (CHUNKED + b"1\r\na\r\n0\r\nA: ", *ENDLESS, b"\r\n\r\n"),
+        (CHUNKED + b"1\r\na\r\n0\r\n", *(64 * [b"A: a\r\n" * (MAX_HEAD_BYTES // 6)]), b"\r\n"),
+    ],
+    ids=["address", "one header", "many headers", "chunk extension", "one trailer", "many trailers"],
+)
+def test_endless_heads_are_not_kept(pieces: tuple[bytes, ...]) -> None:
+    with listening() as port:
+        assert b"200 OK" not in answer_to(port, *pieces)
+
+
+def test_what_is_long_and_in_order_is_taken() -> None:
+    with listening() as port:
+        head = START + b"A: " + b"a" * (MAX_HEAD_BYTES // 2) + b"\r\nContent-Length: 1000000\r\n\r\n"
+        assert answer_to(port, head, bytes(1_000_000)).endswith(b"ok")
+        chunks = CHUNKED + b"".join(b"1\r\na\r\n" for _ in range(MAX_HEAD_BYTES)) + b"0\r\n\r\n"
+        assert answer_to(port, chunks).endswith(b"ok")
+        twice = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + START + b"Content-Length: 0\r\n\r\n"
+        assert answer_to(port, twice).count(b"200 OK") == 2
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET / HTTP/1.1\r\nHost: x", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /"]
+)
+def test_a_head_that_never_ends_is_given_up(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.3)
+    with listening() as port:
+        assert answer_to(port, begun).count(b"200 OK") == begun.count(b"\r\n\r\n")
