@@ -6,12 +6,14 @@ sum of all accounts, and is compiled by `circuits.book_statement`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
+from circuits.market.document import MarketDocument
+from circuits.market.risk_array import Greek
 from circuits.market.scenarios import ScenarioSet
 from circuits.modelling.constraints import band
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers
@@ -57,10 +59,23 @@ class LimitModel(ModelDefinition):
         unknown = [asset for asset in self.document.ignored if asset not in plain.assets]
         if unknown:
             raise ModelError(f"ignored: asset {unknown[0]!r} is not in the book")
-        scales = self.document.greek_scales
+        scales = self._greek_scales(market)
         return RiskInputs.of(
             market, plain, lambda _: _NO_SCENARIOS, self.numbers, scales, self.document.ignored
         )
+
+    def _greek_scales(self, market: PublicMarket | None) -> Mapping[Greek, int]:
+        """Of the Greeks that limits are about, or of all that the market publishes, if these are among them."""
+        used = self.document.greek_scales
+        if not isinstance(market, MarketDocument) or market.risk_array is None:
+            return used
+        published = {row.greek: row.scale for row in market.risk_array.greeks}
+        for greek, scale in used.items():
+            if published.get(greek, scale) != scale:
+                raise ModelError(
+                    f"scales.{greek.value}: is {scale}, the risk array of the market has {published[greek]}"
+                )
+        return published if used.keys() <= published.keys() else used
 
     def conditions(self, assets: Iterable[Asset], market: PublicMarket | None) -> tuple[Condition, ...]:
         """The conditions of all limits for a book with these assets. Raises `ModelError` naming the entry."""
