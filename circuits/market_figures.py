@@ -1,10 +1,11 @@
 """The figures of a market as exact rationals by name, and how two markets differ.
 
-A *figure* is what moves: a price, index, forward, mark, volatility, rate or confidence. *Terms* are what names a
+A *figure* is what moves: a price, index, forward, mark, volatility, rate or confidence, and every close and volatility
+of a price history, by its time. *Terms* are what names a
 thing: an instrument's underlying, strike, multiplier and the like, decimals, tiers of collateral. For a figure that
 is v in the market and w in the reference, the deviation in basis points is
 
-    10^4 |v - w| / w    of prices, indices, forwards, marks, volatilities
+    10^4 |v - w| / w    of prices, indices, forwards, marks, volatilities, closes
     10^4 |v - w|        of rates and confidences, which are parts of one and may be zero
 
 A relative deviation from w = 0 is 0 if v = 0 too, else unbounded. The risk array and other integer tables are not
@@ -14,7 +15,9 @@ figures: they follow from these, and who compiles a model recomputes them (docs/
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -22,6 +25,8 @@ from types import MappingProxyType
 from typing import Final
 
 from circuits.market.decimals import decimal_places, decimal_text
+from circuits.market.document import MarketDocument
+from circuits.market.history import PriceHistory
 from circuits.market.snapshot import Cash, Contract, ExpiryPoint, Instrument, MarketSnapshot, Option
 from circuits.pmrm2.market_document import Confidences, Pmrm2Market, shortest_decimal
 from circuits.prices import PriceDocument
@@ -47,11 +52,16 @@ class FigureKind(StrEnum):
     VOLATILITY = "volatility"
     RATE = "rate"
     CONFIDENCE = "confidence"
+    CLOSE = "close"
+    PAST_VOLATILITY = "past volatility"
 
     @property
     def is_relative(self) -> bool:
         """Whether deviations are relative to the reference."""
         return self not in (FigureKind.RATE, FigureKind.CONFIDENCE)
+
+
+_PAST: Final = (FigureKind.CLOSE, FigureKind.PAST_VOLATILITY)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -135,10 +145,23 @@ def compare_markets(reference: PublicMarket, market: PublicMarket) -> MarketComp
         raise IncomparableMarketsError("the markets have no figure in common")
     return MarketComparison(
         tuple(sorted(deviations, key=_largest_first)),
-        tuple(sorted(new.figures.keys() - old.figures.keys())),
-        tuple(sorted(old.figures.keys() - new.figures.keys())),
+        _names(new.figures.keys() - old.figures.keys()),
+        _names(old.figures.keys() - new.figures.keys()),
         tuple(sorted(each for each, terms in new.terms.items() if old.terms.get(each, terms) != terms)),
     )
+
+
+def _names(names: AbstractSet[FigureName]) -> tuple[FigureName, ...]:
+    """In order; of a history one name for each series, so that its days do not hide other names."""
+    past: Counter[FigureName] = Counter()
+    rest = []
+    for name in names:
+        if name.kind in _PAST:
+            past[FigureName(name.kind, name.of.rpartition(" at ")[0])] += 1
+        else:
+            rest.append(name)
+    days = [FigureName(name.kind, f"{name.of}, {count:,} times") for name, count in past.items()]
+    return (*sorted(rest), *sorted(days))
 
 
 def is_comparable(reference: PublicMarket, market: PublicMarket) -> bool:
@@ -157,6 +180,8 @@ def market_figures(market: PublicMarket) -> MarketFigures:
     if isinstance(market, SourceMarket):
         return _of_source(market)
     figures = _of_snapshot(market.snapshot)
+    if isinstance(market, MarketDocument) and market.history is not None:
+        figures |= _of_history(market.history)
     if isinstance(market, Pmrm2Market):
         figures |= _of_confidences(market.confidences)
     terms = {instrument.id: _terms(instrument) for instrument in market.snapshot.instruments}
@@ -197,6 +222,20 @@ def _of_point(underlying: str, point: ExpiryPoint) -> dict[FigureName, Fraction]
         FigureName(FigureKind.FORWARD, of): Fraction(point.forward),
         FigureName(FigureKind.RATE, of): Fraction(point.rate),
     }
+
+
+def _of_history(history: PriceHistory) -> dict[FigureName, Fraction]:
+    figures: dict[FigureName, Fraction] = {}
+    for series in history.series:
+        for kind, past in (
+            (FigureKind.CLOSE, series.closes),
+            (FigureKind.PAST_VOLATILITY, series.volatilities or ()),
+        ):
+            figures |= {
+                FigureName(kind, f"{series.subject} at {format_time(moment)}"): Fraction(figure)
+                for moment, figure in zip(history.times, past, strict=False)
+            }
+    return figures
 
 
 def _of_confidences(confidences: Confidences) -> dict[FigureName, Fraction]:

@@ -66,7 +66,7 @@ def market_from_parquet(data: bytes, *, allow_expired: bool = False) -> bytes:
 
 
 def _read(data: bytes, *, allow_expired: bool) -> bytes:
-    file = _open(data)
+    file = open_file(data)
     header = _header(file)
     name = header.text("format", max_length=64) if header.has("format") else ""
     if name == PRICES_FORMAT:
@@ -102,7 +102,7 @@ class _Assembled:
         return f"row {row}{f', column {match[2]!r}' if match[2] else ''}: {reason}"
 
 
-def _open(data: bytes) -> pq.ParquetFile:
+def open_file(data: bytes) -> pq.ParquetFile:
     """The file, with text left in dictionaries: a small file must not unfold into a huge table."""
     if len(data) > MAX_PARQUET_BYTES:
         raise MarketFileError(f"the Parquet file has more than {MAX_PARQUET_BYTES} bytes")

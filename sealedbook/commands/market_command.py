@@ -18,6 +18,7 @@ from primitives.market_signatures import (
     sign_market,
 )
 from primitives.strict_json import MAX_JSON_BYTES, JsonError
+from sealedbook.commands import market_history_command
 from sealedbook.market_options import (
     MAX_AGE_HELP,
     MAX_DEVIATION_HELP,
@@ -38,7 +39,7 @@ from sealedbook.output import console, print_json, print_report, reported_errors
 from verifier.market_checks import MAX_SIGNATURES_BYTES, verify_market
 from verifier.market_report import market_report
 
-app = typer.Typer(help="Markets: convert, sign, check.", no_args_is_help=True)
+app = typer.Typer(help="Markets: convert, add a price history, sign, check.", no_args_is_help=True)
 
 MarketArgument = Annotated[Path, typer.Argument(help="The market document, JSON or Parquet.")]
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="Overwrite a file that is there.")]
@@ -75,6 +76,10 @@ def convert(
             raise OptionError(f"OUT: {out} is named neither .json nor .parquet")
         _write(out, data, replace=replace)
         _print_market(out, document, "Wrote", as_json=as_json)
+
+
+app.command("history")(market_history_command.history)
+app.command("risk-array")(market_history_command.risk_array)
 
 
 @app.command("new-key")
