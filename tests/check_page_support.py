@@ -133,7 +133,8 @@ class Watched:
         """Type into a field, unfolding what hides it."""
         target = self.page.get_by_label(label, exact=True)
         if not target.is_visible():
-            self.page.get_by_text("What you know from elsewhere", exact=True).click()
+            # Not by a click: the page opens it by itself as soon as it has read files without a signature.
+            self.page.locator("details.elsewhere").evaluate("details => { details.open = true; }")
         target.fill(text)
 
     def choose_task(self, words: str) -> None:
