@@ -69,7 +69,7 @@ class MarginEvaluator:
         self._scale = margin.scale
         self._scenarios = list(margin.scenarios)
         figures = [margin.equity, margin.requirement, *margin.scenarios.values()]
-        self._witness = _witness(model, figures, backend)
+        self._witness = figures_witness(model, figures, backend)
 
     def __call__(self, batch: PositionBatch) -> MarginResult:
         """One entry per account of `batch`."""
@@ -92,8 +92,12 @@ def evaluate_margin(model: Model, batch: PositionBatch) -> MarginResult:
     return MarginEvaluator(model)(batch)
 
 
-def _witness(model: Model, figures: Sequence[Expression], backend: Backend | None) -> WitnessFunction:
-    """Of a table with the positive and the negative part of each of `figures`, and then what is violated."""
+def figures_witness(model: Model, figures: Sequence[Expression], backend: Backend | None) -> WitnessFunction:
+    """Of a table with the positive and the negative part of each of `figures`, and then what is violated.
+
+    Violations are columns, all zero exactly if every constraint holds. `figures` are of variables that the compiled
+    model has. Raises `ModelError` for figures beyond 128 bits.
+    """
     compiled = model.compiled()
     made = compiled.statement.witness
     steps: list[Step] = list(made.steps) if isinstance(made, StepwiseWitness) else []

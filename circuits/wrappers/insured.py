@@ -164,7 +164,11 @@ class Insured(Wrapper):
             for margin in pools[0]:
                 relief = margin.scale * column.unit * column.entry
                 pass_on(
-                    model, margin, equity=margin.equity + relief, requirement=self._required(model, margin)
+                    model,
+                    margin,
+                    equity=margin.equity + relief,
+                    requirement=self._required(model, margin),
+                    scenarios=None if self.measure is Measure.MARGIN else {},
                 )
         else:
             if self.fund is not None:

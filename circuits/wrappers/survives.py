@@ -238,7 +238,13 @@ class Survives(Wrapper):
             self.inner.build(model, shocked_market(market, up))
         for before, after in zip(now, risen, strict=True):
             loss = contract_charge(model, market, before, Fraction(moves.change))
-            pass_on(model, before, requirement=after.requirement + loss, is_reported=False)
+            pass_on(
+                model,
+                before,
+                requirement=after.requirement + loss,
+                scenarios=after.scenarios,
+                is_reported=False,
+            )
 
 
 def _not_concave(kind: str) -> str:

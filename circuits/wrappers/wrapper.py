@@ -16,11 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
-from circuits.modelling import Expression, Model
+from circuits.modelling import Expression, Model, ModelError
 from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers
 from circuits.modelling.model import Margin
 from circuits.modelling.words import ColumnWords, ModelWords
 from circuits.public_market import PublicMarket
+from circuits.rows import Scope
+from circuits.statement_errors import StatementError
 from circuits.wrappers.evaluation import ConditionsEvaluator
 from primitives.assets import Asset
 from primitives.backend import Backend
@@ -56,9 +58,14 @@ class Wrapper(ModelDefinition):
     def evaluator(
         self, assets: Iterable[Asset], market: PublicMarket | None, backend: Backend | None = None
     ) -> Evaluator:
-        """Of the condition with the least to spare, in whole value units, and its name; in numpy, with any backend."""
-        del backend
-        return ConditionsEvaluator(self.model(assets, market))
+        """Of the condition with the least to spare, in whole value units, and its name.
+
+        What is for one account alone can be evaluated as well.
+        """
+        try:
+            return ConditionsEvaluator(self.model(assets, market, Scope.ACCOUNT), backend)
+        except StatementError as error:
+            raise ModelError(f"no valid statement comes of this model: {error}") from error
 
     @property
     @abstractmethod
@@ -124,14 +131,19 @@ def pass_on(
     *,
     equity: Expression | None = None,
     requirement: Expression | None = None,
+    scenarios: Mapping[str, Expression] | None = None,
     scale: int = 1,
     is_reported: bool | None = None,
 ) -> None:
-    """Require `margin`, changed: in units of ``1/(scale margin.scale)`` value unit if it was made finer."""
+    """Require `margin`, changed: in units of ``1/(scale margin.scale)`` value unit if it was made finer.
+
+    Who leaves the requirement out leaves out the scenarios too, which are made of its parts.
+    """
     changed = replace(
         margin,
         equity=margin.equity if equity is None else equity,
         requirement=margin.requirement if requirement is None else requirement,
+        scenarios=margin.scenarios if scenarios is None else scenarios,
         is_reported=margin.is_reported if is_reported is None else is_reported,
     )
     model.require_margin(
