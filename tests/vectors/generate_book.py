@@ -3,12 +3,12 @@
 Everything is derived from fixed seeds: `tests/test_book_vectors.py` compares the files with a fresh run, byte for byte.
 Run: ``python tests/vectors/generate_book.py``.
 
-``accepted.json``: for each claim the `book` object, the claim as an attestation holds it, the documents' texts, what the
-root's sum opens to (`witness`: totals in base units, blinding), the `seed` of the range argument, the compiled `statement`
-(canonical form), the context digest and the proof. The books stand for themselves: only what a claim depends on (assets,
-number of leaves, root's sum) belongs together, there are no leaves.
-``rejected.json``: the accepted one that was altered (`base`), what takes another value (`book` and `claim` are merged, the
-others replaced), the `check` that fails and a part of its `detail`.
+``accepted.json``: for each claim the `book` object, the claim as an attestation holds it, the documents' texts, what
+the root's sum opens to (`witness`: totals in base units, blinding), the `seed` of the range argument, the compiled
+`statement` (canonical form), the context digest and the proof. The books stand for themselves: only what a claim
+depends on (assets, number of leaves, root's sum) belongs together, there are no leaves.
+``rejected.json``: the accepted one that was altered (`base`), what takes another value (`book` and `claim` are merged,
+the others replaced), the `check` that fails and a part of its `detail`.
 """
 
 from __future__ import annotations
