@@ -188,16 +188,24 @@ class _Balances:
         self._can_withdraw += int((withdrawals.amounts > 0).sum())
         self._total += sum(withdrawals.amounts.tolist())
         worth = self._values.of(positions)
+        units = (
+            MarginUnits.of(self._definitions[0], self._public, maintenance.scale),
+            MarginUnits.of(self._definitions[1], self._public, initial.scale),
+        )
         return [
-            (account, *worth[place], *self._figures(place, maintenance, initial, withdrawals))
+            (account, *worth[place], *self._figures(place, maintenance, initial, withdrawals, units))
             for place, account in enumerate(batch.ids)
         ]
 
     def _figures(
-        self, place: int, maintenance: MarginResult, initial: MarginResult, withdrawals: Withdrawals
+        self,
+        place: int,
+        maintenance: MarginResult,
+        initial: MarginResult,
+        withdrawals: Withdrawals,
+        both_units: tuple[MarginUnits, MarginUnits],
     ) -> Row:
-        units = MarginUnits.of(self._definitions[0], self._public, maintenance.scale)
-        own = MarginUnits.of(self._definitions[1], self._public, initial.scale)
+        units, own = both_units
         equity, required = int(maintenance.equity[place]), int(maintenance.requirement[place])
         available = max(0, int(initial.equity[place] - initial.requirement[place]))
         asset = self._assets[self._place]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,17 @@ from scenario_model_support import EXAMPLES, Account
 from sealing_support import fastest_backend
 from vectors.generate_wrapper_examples import wrapped
 
+from circuits.market.document import MarketDocument
+from circuits.market.snapshot import Option
 from circuits.model_document import read_definition
-from circuits.modelling.definition import ModelDefinition
+from circuits.modelling import HaircutTable
+from circuits.modelling.definition import ModelDefinition, Numbers
 from circuits.modelling.errors import ModelError
 from circuits.models import MODEL_DEFINITIONS
+from circuits.models.cross_collateral import CrossCollateral, SignedCollateral
 from circuits.prices import scaled_decimal
 from circuits.public_market import PublicMarket, parse_public_market
+from circuits.wrappers.shocks import PriceMove, Shock, shocked_market
 from circuits.wrappers.wrapper import Wrapper
 from primitives.assets import Asset, parse_assets_json
 
@@ -159,3 +167,96 @@ def test_the_list_of_kinds_is_complete() -> None:
     others = {"spot", "cross-collateral"}
     known = {kind for kind, each in MODEL_DEFINITIONS.items() if not issubclass(each, Wrapper)}
     assert KINDS | others <= known
+
+
+# What survives relies on: equity less requirement is concave in prices
+
+
+CONCAVE = [
+    "derive-standard-margin",
+    "hyperliquid-perpetuals",
+    "linear-perpetuals-cross",
+    "linear-perpetuals-isolated",
+    "linear-perpetuals-orders",
+    "paradex-portfolio-margin",
+    "span",
+]
+
+
+def concave_parts(name: str) -> tuple[ModelDefinition, MarketDocument, tuple[Asset, ...]]:
+    """An example without its options."""
+    document, market, assets, _ = load(EXAMPLES / name)
+    assert isinstance(market, MarketDocument)
+    curved = {each.id for each in market.snapshot.instruments if isinstance(each, Option)}
+    return definition_of(document), market, tuple(asset for asset in assets if asset.id not in curved)
+
+
+@pytest.mark.parametrize("name", CONCAVE)
+def test_slack_is_concave_in_prices(name: str) -> None:
+    """At the middle of two joint moves it is at least the mean of both ends, but for rounding."""
+    definition, market, assets = concave_parts(name)
+    assert definition.has_concave_slack
+    underlyings = [each.id for each in market.snapshot.underlyings]
+    source = random.Random(name)
+    accounts = [
+        [source.randrange(0 if asset.id.endswith(("buys", "sells")) else -(10**9), 10**9) for asset in assets]
+        for _ in range(200)
+    ]
+    batch = batch_of(accounts)
+    tolerance = 4 * max(sum(map(abs, account)) for account in accounts)
+    strict = 0
+    for _ in range(6):
+        ends = [[Decimal(source.randrange(-90, 300)) / 100 for _ in underlyings] for _ in range(2)]
+        middle = [(a + b) / 2 for a, b in zip(*ends, strict=True)]
+        slack = []
+        for changes in (*ends, middle):
+            moves = tuple(PriceMove(of, by, Decimal(0)) for of, by in zip(underlyings, changes, strict=True))
+            result = definition.evaluate(batch, assets, shocked_market(market, Shock("x", moves)))
+            slack.append(result.equity - result.requirement)
+        above = 2 * slack[2] - slack[0] - slack[1]
+        assert min(above.tolist()) >= -2 * tolerance
+        strict += int(max(above.tolist()) > 2 * tolerance)
+    assert strict or name in LINEAR
+
+
+LINEAR = {"span", "derive-standard-margin", "paradex-portfolio-margin", "linear-perpetuals-orders"}
+"""Requirements at these sizes are proportional to prices, or do not depend on them."""
+
+
+def test_collateral_with_haircuts_is_concave_in_prices() -> None:
+    half = HaircutTable(((Fraction(10_000), Fraction(9, 10)), (None, Fraction(1, 2))))
+    listed = tuple(SignedCollateral(name, half, Fraction(11, 10)) for name in ("A", "B"))
+    definition = CrossCollateral(listed, is_exact=False, _numbers=Numbers(scale=8))
+    assert definition.has_concave_slack
+    assets = (Asset("A", 4), Asset("B", 4))
+    source = random.Random("haircuts")
+    batch = batch_of([[source.randrange(-(10**5), 10**5) for _ in assets] for _ in range(300)])
+    strict = 0
+    for _ in range(6):
+        ends = [[source.randrange(1, 10**4) * 2 for _ in assets] for _ in range(2)]
+        slack = []
+        for prices in (*ends, [(a + b) // 2 for a, b in zip(*ends, strict=True)]):
+            document = {
+                "format": "sealedbook/prices/v1", "as_of": "2026-01-31T00:00:00Z", "quote": "USD", "scale": 8,
+                "prices": [
+                    {"asset": asset.id, "price": str(price)} for asset, price in zip(assets, prices, strict=True)
+                ],
+            }  # fmt: skip
+            result = definition.evaluate(batch, assets, parse_public_market(json.dumps(document).encode()))
+            slack.append(result.equity - result.requirement)
+        above = 2 * slack[2] - slack[0] - slack[1]
+        assert min(above.tolist()) >= -8 * 10**5
+        strict += int(max(above.tolist()) > 8 * 10**5)
+    assert strict
+
+
+def test_which_models_say_that_they_are_concave() -> None:
+    """The others are refused as segments: nothing is known of them."""
+    saying = {
+        kind
+        for kind, each in MODEL_DEFINITIONS.items()
+        if not issubclass(each, Wrapper)
+        and any("has_concave_slack" in vars(base) for base in each.__mro__ if base is not ModelDefinition)
+    }
+    tested = {json.loads((EXAMPLES / name / "model.json").read_bytes())["kind"] for name in CONCAVE}
+    assert saying == tested | {"cross-collateral", "spot"}

@@ -254,6 +254,7 @@ class SolvencyReport:
             "outweighed_by_uncovered": [self._assets[column].id for column in rests_on.uncovered],
             "addresses": {found.name.lower(): ownership.counts[found] for found in Ownership},
             "signed_balance": str(ownership.signed_balance),
+            "meaning": self._meanings[asset.id].meaning if asset.id in self._meanings else None,
         }
 
 
