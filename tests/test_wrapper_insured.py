@@ -388,6 +388,14 @@ def test_a_fund_covers_the_sum_of_shortfalls(tmp_path: Path) -> None:
     assert text.startswith("no more accounts are short than stated; stated are 1,")
     assert level == "proven"
     assert "What it states of columns that are no coins covers their totals." in found[""][0]
+    page = tmp_path / "report.html"
+    done = run("report", sealed.bundle, "--out", page, "--issuer-key", sealed.issuer.public_key.hex())
+    assert done.code == 0, done.said
+    assert (
+        f"{SHORTFALL} (no coin: insurance fund covers the sum of shortfalls of all accounts)"
+        in page.read_text()
+    )
+    assert "is stated in a column, whose total a fund is to cover" in page.read_text()
 
 
 @needs_native
@@ -408,6 +416,11 @@ def test_a_hidden_fund_in_the_book(tmp_path: Path) -> None:
     text, level = findings(sealed)[f"Column {SHORTFALL} (solvency)"]
     assert "which one account of the book holds, covers the sum of shortfalls of all others" in text
     assert level == "proven"
+    verified = verify_bundle(sealed.bundle, sealed.backend, issuer_key=sealed.issuer.public_key)
+    figures = cast(list[dict[str, list[dict[str, str]]]], bundle_report(verified).figures["solvency"])
+    shortfall, mark = figures[0]["assets"]
+    assert (shortfall["asset"], shortfall["level"], mark["level"]) == (SHORTFALL, "proven", "proven")
+    assert mark["meaning"] == "no more accounts hold the insurance fund than stated"
     alone = sealed_with(tmp_path / "alone", filled)
     prove(alone, model)
     stated(alone, fund_document(shortfall="0"))

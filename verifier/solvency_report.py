@@ -241,6 +241,8 @@ class SolvencyReport:
 
     def _asset_figures(self, cover: AssetCover) -> dict[str, Json]:
         asset, rests_on, ownership = self._asset(cover), cover.rests_on, cover.ownership
+        is_column = asset.id in self._meanings
+        level = self._column_finding(cover).level if is_column else self._level(rests_on)
         by_claim = None if rests_on.statement is None else self._accounts[rests_on.statement].claim.name
         return {
             "asset": asset.id,
@@ -248,13 +250,13 @@ class SolvencyReport:
             "reserves": str(ownership.reserves.total),
             "unlisted": str(ownership.reserves.unlisted),
             "total": None if cover.total is None else str(cover.total),
-            "level": self._level(rests_on).value,
+            "level": level.value,
             "accounts_are": rests_on.guarantee.value,
             "accounts_claim": by_claim,
             "outweighed_by_uncovered": [self._assets[column].id for column in rests_on.uncovered],
             "addresses": {found.name.lower(): ownership.counts[found] for found in Ownership},
             "signed_balance": str(ownership.signed_balance),
-            "meaning": self._meanings[asset.id].meaning if asset.id in self._meanings else None,
+            "meaning": self._meanings[asset.id].meaning if is_column else None,
         }
 
 

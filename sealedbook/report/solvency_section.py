@@ -99,7 +99,7 @@ def solvency_sections(accepted: Accepted) -> tuple[SolvencySection, ...]:
     figures = accepted.report.figures["solvency"]
     levels = figures if isinstance(figures, list) else []
     return tuple(
-        _section(accepted, solvency, _levels(entry))
+        _section(accepted, solvency, _levels(entry), _meanings(entry))
         for solvency, entry in zip(accepted.verified.solvency, levels, strict=True)
     )
 
@@ -110,11 +110,19 @@ def _levels(figures: object) -> dict[str, Level]:
     return {entry["asset"]: Level(entry["level"]) for entry in entries}
 
 
-def _section(accepted: Accepted, solvency: VerifiedSolvency, levels: dict[str, Level]) -> SolvencySection:
+def _meanings(figures: object) -> dict[str, str]:
+    """What the totals of columns mean that are no coins, from the figures of one claim."""
+    entries = figures.get("assets", []) if isinstance(figures, dict) else []
+    return {entry["asset"]: entry["meaning"] for entry in entries if entry["meaning"] is not None}
+
+
+def _section(
+    accepted: Accepted, solvency: VerifiedSolvency, levels: dict[str, Level], meanings: dict[str, str]
+) -> SolvencySection:
     book = accepted.verified.attestation.book
     covers = assess_cover(solvency, [claim.statement for claim in accepted.verified.claims])
     covered = {cover.column for cover in covers}
-    lines = [_asset_line(solvency, cover, levels) for cover in covers[:_SHOWN_ASSETS]]
+    lines = [_asset_line(solvency, cover, levels, meanings) for cover in covers[:_SHOWN_ASSETS]]
     addresses = list(_addresses(solvency, book.digest()))
     count = sum(len(entry.addresses) for entry in solvency.reserves.assets)
     return SolvencySection(
@@ -154,7 +162,9 @@ def _address_counts(solvency: VerifiedSolvency) -> tuple[tuple[str, int], ...]:
     return tuple((found.value, counts[found]) for found in Ownership if counts[found])
 
 
-def _asset_line(solvency: VerifiedSolvency, cover: AssetCover, levels: dict[str, Level]) -> AssetLine:
+def _asset_line(
+    solvency: VerifiedSolvency, cover: AssetCover, levels: dict[str, Level], meanings: dict[str, str]
+) -> AssetLine:
     asset = solvency.statement.assets[cover.column]
     reserves, level = cover.ownership.reserves, levels[asset.id]
     total = None if cover.total is None else format_amount(cover.total, asset.decimals)
@@ -164,7 +174,7 @@ def _asset_line(solvency: VerifiedSolvency, cover: AssetCover, levels: dict[str,
     words = f"{asset.id}: reserves {held}, of which {signed} at addresses that signed; "
     words += f"total of all accounts {'hidden' if total is None else total}; cover: {covered}"
     return AssetLine(
-        asset=asset.id,
+        asset=f"{asset.id} (no coin: {meanings[asset.id]})" if asset.id in meanings else asset.id,
         reserves=held,
         signed=signed,
         total=total,
