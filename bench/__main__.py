@@ -23,6 +23,10 @@ BENCHES = {
         "bench.api",
         "the service: inclusion paths under load, memory, publishing; the check page in a browser",
     ),
+    "risk": (
+        "bench.risk",
+        "models of risk around margin: size, evaluation, proving, verification; re-marking and updating sealed books",
+    ),
 }
 """Name, module, what it measures."""
 
