@@ -14,16 +14,17 @@ is needed. The multipliers name the lines, and are public: they tell which tier 
 the active one, and on which side of zero a position is. A statement whose rows hold back by booleans has no such
 multipliers in general.
 
-For an account after a top-up, p = q + t e_a, and with one step s less, the row is about p:
+For an account after a top-up, p = q + t e, where e is 1 for the asset that gains and -1 for a column that it is taken
+from, and with one step s less, the row is about p:
 
-    0 <= -(c (p - s e_a) + k) - 1 < 2^w,      w = bit length of  s c_a
+    0 <= -(c (p - s e) + k) - 1 < 2^w,      w = bit length of  s c e
 
-Where p satisfies the statement, ``c p + k >= 0``, so that the value is below ``s c_a``: none is beyond the width.
+Where p satisfies the statement, ``c p + k >= 0``, so that the value is below ``s c e``: none is beyond the width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from circuits.builder import StatementBuilder
 from circuits.rows import MAX_WIDTH, Row, Scope
@@ -40,16 +41,17 @@ class InsufficiencyError(SealedbookError):
 
 
 def insufficiency_statement(
-    statement: Statement, multipliers: Multipliers, asset: int, step: int
+    statement: Statement, multipliers: Multipliers, moves: Mapping[int, int], step: int
 ) -> Statement:
-    """That an account with `step` base units less of the asset number `asset` does not satisfy `statement`.
+    """That an account with `step` base units less moved does not satisfy `statement`.
 
-    Raises `InsufficiencyError`.
+    `moves` has 1 for the number of the asset that gained, -1 for the one it was taken from. Raises
+    `InsufficiencyError`.
     """
     positions, constant = combine(statement.rows, multipliers)
-    gain = positions.get(asset, 0)
+    gain = sum(sign * positions.get(asset, 0) for asset, sign in moves.items())
     if gain <= 0:
-        raise InsufficiencyError("the combination of rows does not grow with the asset")
+        raise InsufficiencyError("the combination of rows does not grow with what is moved")
     width = (step * gain).bit_length()
     if width > MAX_WIDTH:
         raise InsufficiencyError(f"the combination of rows takes {width} bits, more than {MAX_WIDTH}")

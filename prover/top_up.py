@@ -174,7 +174,7 @@ class _TopUp:
         after = account.after(moves)
         source = None if request.source is None else self._source(request.source, asset)
         statement = compile_claim(self._model, self._market, self._assets, scope=Scope.ACCOUNT)
-        minimal, minimal_statement = self._minimal(statement, after, asset)
+        minimal, minimal_statement = self._minimal(statement, after, moves)
         terms = TopUpTerms(
             self._opening.book, account.leaf, asset, taken_from, amount, after.commitment, self._model, self._market,
             self._audience, statement.digest(),
@@ -218,21 +218,18 @@ class _TopUp:
         return account.after({asset: -self._request.amount})
 
     def _minimal(
-        self, statement: Statement, after: _Changed, asset: Asset
+        self, statement: Statement, after: _Changed, moves: Mapping[Asset, int]
     ) -> tuple[MinimalTerms | None, Statement | None]:
         step = self._request.minimal_step
         if step is None:
             return None, None
         if not 0 < step <= self._request.amount:
             raise TopUpError("a step is positive, and at most the amount")
-        place = self._assets.index(asset)
-        less = {**after.amounts, place: after.amounts.get(place, 0) - step}
-        if self._request.taken_from is not None:
-            # The row counts the asset that gains; what the other column would keep must not matter to the model.
-            raise TopUpError("that no less would do cannot be shown of an amount from another column")
+        signs = {self._assets.index(moved): sign for moved, sign in zip(moves, (1, -1), strict=False)}
+        less = {place: after.amounts.get(place, 0) - sign * step for place, sign in signs.items()}
         try:
-            multipliers = find_multipliers(statement, less)
-            made = insufficiency_statement(statement, multipliers, place, step)
+            multipliers = find_multipliers(statement, {**after.amounts, **less})
+            made = insufficiency_statement(statement, multipliers, signs, step)
         except InsufficiencyError as error:
             raise TopUpError(
                 f"that {step} base units less are not enough cannot be shown: {error}"

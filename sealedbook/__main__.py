@@ -12,6 +12,7 @@ from sealedbook import __version__
 from sealedbook.commands import (
     book_command,
     certify_command,
+    certify_top_up_command,
     check_command,
     commit_command,
     demo_command,
@@ -38,6 +39,7 @@ from sealedbook.commands import (
     verify_certificate_command,
     verify_command,
     verify_logged_command,
+    verify_top_up_command,
 )
 from sealedbook.output import console
 
@@ -65,6 +67,8 @@ app.command("verify")(verify_command.verify)
 app.command("report")(report_command.report)
 app.command("certify")(certify_command.certify)
 app.command("verify-certificate")(verify_certificate_command.verify_certificate)
+app.command("certify-top-up")(certify_top_up_command.certify_top_up)
+app.command("verify-top-up")(verify_top_up_command.verify_top_up)
 app.command("verify-logged")(verify_logged_command.verify_logged)
 app.command("monitor")(monitor_command.monitor)
 app.command("revoke")(log_entry_command.revoke)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Final, Protocol
 
 from circuits.claim_statement import model_words
 from circuits.describe import describe
@@ -14,9 +14,11 @@ from circuits.plain_words import account_facts, used_assets
 from circuits.prices import PriceList
 from circuits.statement import Statement
 from primitives.assets import Asset
-from primitives.attestation import format_time
+from primitives.attestation import SealedBook, format_time
+from primitives.certificate import CertifiedLeaf
 from primitives.strict_json import Json
-from verifier.certificate import VerifiedCertificate
+from verifier.attestation import SignedAttestation
+from verifier.certificate import ExpectedTerms, VerifiedCertificate
 from verifier.checks import Check
 from verifier.model_findings import condition_findings, model_findings, row_findings, words_figures
 from verifier.report import (
@@ -27,6 +29,60 @@ from verifier.report import (
     book_figures,
     issuer_findings,
 )
+
+
+class ShownTerms(Protocol):
+    """What the terms of a certificate of any kind have."""
+
+    @property
+    def book(self) -> SealedBook:
+        """The sealed book."""
+        ...
+
+    @property
+    def leaf(self) -> CertifiedLeaf:
+        """The published leaf."""
+        ...
+
+    @property
+    def model(self) -> bytes:
+        """The model document."""
+        ...
+
+    @property
+    def market(self) -> bytes | None:
+        """The market document."""
+        ...
+
+    @property
+    def audience(self) -> str | None:
+        """For whom."""
+        ...
+
+
+class Shown(Protocol):
+    """A verified certificate of any kind."""
+
+    @property
+    def terms(self) -> ShownTerms:
+        """What is certified."""
+        ...
+
+    @property
+    def signed(self) -> SignedAttestation | None:
+        """The attestation of the bundle, if there is one."""
+        ...
+
+    @property
+    def book_bound(self) -> bool:
+        """Whether issuer and time are bound to what the reader trusts."""
+        ...
+
+    @property
+    def expected(self) -> ExpectedTerms:
+        """What the reader insists on."""
+        ...
+
 
 _SHOWN_FACTS: Final = 4
 _SHOWN_LINES: Final = 12
@@ -43,9 +99,9 @@ def certificate_report(verified: VerifiedCertificate, *, rows: bool = False) -> 
         findings=(
             *_proven(verified, words),
             *(row_findings("", verified.statement) if rows else ()),
-            *_documents(verified),
-            *_audience(verified),
-            *_where(verified),
+            *document_findings(verified),
+            *audience_findings(verified),
+            *place_findings(verified),
             *_limits(verified),
         ),
         figures={
@@ -60,7 +116,7 @@ def certificate_report(verified: VerifiedCertificate, *, rows: bool = False) -> 
             "statement": verified.statement.digest().hex(),
             "model_sha256": hashlib.sha256(terms.model).hexdigest(),
             "market_sha256": None if terms.market is None else hashlib.sha256(terms.market).hexdigest(),
-            "documents_expected": _documents_expected(verified),
+            "documents_expected": documents_expected(verified),
             "audience": terms.audience,
             "audience_expected": verified.expected.audience is not None,
             "proof_bytes": len(verified.certificate.proof),
@@ -99,7 +155,7 @@ def _proven(verified: VerifiedCertificate, words: ModelWords | None) -> list[Fin
             *condition_findings("The account", words, statement),
             *model_findings("", words, statement),
         ]
-    return [*findings, _whole_amounts(statement)]
+    return [*findings, whole_amounts(statement)]
 
 
 def _proven_rows(statement: Statement) -> list[Finding]:
@@ -111,7 +167,8 @@ def _proven_rows(statement: Statement) -> list[Finding]:
     return [*findings, Finding("In base units", "; ".join(lines[:_SHOWN_LINES]) + rest, Level.PROVEN)]
 
 
-def _whole_amounts(statement: Statement) -> Finding:
+def whole_amounts(statement: Statement) -> Finding:
+    """That positions are integers, or that they need not be."""
     loose = [statement.assets[index] for index in loose_positions(statement.rows, statement.auxiliaries)]
     if loose:
         text = f"{_names(loose)}: no row makes the position an integer, so what rests on it means nothing"
@@ -120,7 +177,7 @@ def _whole_amounts(statement: Statement) -> Finding:
     return Finding("Whole amounts", text, Level.PROVEN)
 
 
-def _documents(verified: VerifiedCertificate) -> list[Finding]:
+def document_findings(verified: Shown) -> list[Finding]:
     """Who chose statement and prices."""
     terms, expected = verified.terms, verified.expected.documents
     findings = [_document("Statement", "--statement", terms.model, yours=expected.model is not None)]
@@ -151,12 +208,14 @@ def _prices(subject: str, prices: PriceList, *, yours: bool) -> Finding:
     return Finding(subject, text, Level.RECOMPUTED if yours else Level.CLAIMED)
 
 
-def _documents_expected(verified: VerifiedCertificate) -> bool:
+def documents_expected(verified: Shown) -> bool:
+    """Whether the reader insisted on every document."""
     expected = verified.expected.documents
     return expected.model is not None and (verified.terms.market is None or expected.market is not None)
 
 
-def _audience(verified: VerifiedCertificate) -> list[Finding]:
+def audience_findings(verified: Shown) -> list[Finding]:
+    """For whom it was made."""
     audience = verified.terms.audience
     if verified.expected.audience is not None:
         return [Finding("Made for", f"{audience!r}, as you expect; the proof is bound to it", Level.PROVEN)]
@@ -167,7 +226,7 @@ def _audience(verified: VerifiedCertificate) -> list[Finding]:
     return [Finding("Made for", text, Level.CLAIMED)]
 
 
-def _where(verified: VerifiedCertificate) -> list[Finding]:
+def place_findings(verified: Shown) -> list[Finding]:
     """The leaf, the root and whose book it is."""
     terms, signed = verified.terms, verified.signed
     book = terms.book

@@ -267,13 +267,10 @@ class _Contents:
         terms, proof = self._terms, self._certificate.minimal
         if terms.minimal is None or proof is None:
             return
-        if terms.taken_from is not None:
-            raise VerificationError(
-                Check.TOP_UP_MINIMAL, "the amount is from another column, which the row does not count"
-            )
-        place = terms.book.assets.index(terms.asset)
+        signs = zip(terms.moved_assets, (1, -1), strict=False)
+        moves = {terms.book.assets.index(asset): sign for asset, sign in signs}
         try:
-            made = insufficiency_statement(statement, terms.minimal.multipliers, place, terms.minimal.step)
+            made = insufficiency_statement(statement, terms.minimal.multipliers, moves, terms.minimal.step)
         except InsufficiencyError as error:
             raise VerificationError(Check.TOP_UP_MINIMAL, str(error)) from error
         self._verify_argument(terms.minimal_instance(made), proof, Check.TOP_UP_MINIMAL)

@@ -9,7 +9,9 @@ import typer
 
 from primitives.backends import get_backend
 from primitives.strict_json import MAX_JSON_BYTES, Json
-from sealedbook.commands.margin_balances_command import balances, liquidation_price, shortfalls
+from sealedbook.commands.greeks_command import greeks
+from sealedbook.commands.margin_balances_command import balances, liquidation_price, shortfalls, tables
+from sealedbook.commands.margin_rebalance_command import rebalance
 from sealedbook.market_options import read_market_file
 from sealedbook.options import BackendOption, JsonOption, read_small_file
 from sealedbook.output import console, print_json, progress_bar, reported_errors, shown
@@ -23,6 +25,10 @@ app = typer.Typer(
 app.command("balances")(balances)
 app.command("liquidation-price")(liquidation_price)
 app.command("shortfalls")(shortfalls)
+app.command("tables")(tables)
+app.command("rebalance")(rebalance)
+
+app.command("greeks")(greeks)
 
 _SHOWN_SCENARIOS: Final = 5
 
