@@ -80,6 +80,16 @@ def invalid_request(detail: str) -> Problem:
     return Problem(422, "invalid-request", "The request is not of the form that this route wants", detail)
 
 
+def key_given_up() -> Problem:
+    """409 for what is signed with a key that its issuer changed: the log would hold it against the issuer for ever."""
+    return Problem(
+        409,
+        "key-given-up",
+        "The key that signed this was given up",
+        "the log says that the issuer signs with another key",
+    )
+
+
 def request_id_of(scope: Scope) -> str | None:
     """The id under which this request is logged, None outside the service's middleware."""
     value = scope.get("state", {}).get("request_id")

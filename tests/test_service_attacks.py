@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
-from sealing_support import Sealed
-from service_support import Service, as_holder, proven, running, service_settings
+from sealing_support import Sealed, fastest_backend, resign, seal
+from service_support import (
+    PUBLISHER,
+    Service,
+    as_holder,
+    begin,
+    proven,
+    running,
+    service_settings,
+    upload_missing,
+)
 
 from api import http_protocol
 from api.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
+from primitives.log_entry import RevocationEntry, RotationEntry
+from prover.log_entries import make_revocation, make_rotation
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +187,41 @@ def test_a_head_that_never_ends_is_given_up(begun: bytes, monkeypatch: pytest.Mo
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.3)
     with listening() as port:
         assert answer_to(port, begun).count(b"200 OK") == begun.count(b"\r\n\r\n")
+
+
+def test_a_key_that_was_given_up_signs_nothing_more(sealed_and_proven: Sealed, tmp_path: Path) -> None:
+    """What a thief of the old key signs after the change must not count here either: monitors say it has no effect."""
+    old, new = sealed_and_proven.issuer, seal(tmp_path / "new", fastest_backend()).issuer
+    stranger = seal(tmp_path / "stranger", fastest_backend()).issuer
+    time = datetime(2026, 2, 1, tzinfo=UTC)
+    with running(service_settings(tmp_path, sealed_and_proven)) as started:
+
+        def post(entry: RevocationEntry | RotationEntry) -> tuple[int, str]:
+            answer = started.client.post("/v1/log/entries", headers=PUBLISHER, content=entry.to_bytes())
+            return answer.status_code, answer.json().get("code", answer.json().get("kind"))
+
+        digest = started.publish(sealed_and_proven.bundle)
+        attested = bytes.fromhex(digest)
+        rotation = make_rotation(old, new, time)
+        assert [post(rotation), post(rotation)] == [(200, "key-rotation")] * 2
+        refused = (409, "key-given-up")
+        assert post(make_revocation(old, attested, "stolen", time)) == refused
+        assert post(make_rotation(old, stranger, time)) == refused
+        assert post(make_rotation(stranger, old, time)) == refused
+        assert post(make_revocation(stranger, attested, "no", time)) == (403, "foreign-issuer")
+        assert started.client.get("/v1/attestations/latest").json()["digest"] == digest
+        # Neither is anything published that was signed with it.
+        again = sealed_and_proven.copy(tmp_path / "again")
+        resign(again.bundle, old, lambda document: document["files"].append(_added_to(again.bundle)))
+        begun = begin(started.client, again.bundle)["id"]
+        upload_missing(started.client, again.bundle, begun)
+        answer = started.client.post(f"/v1/publications/{begun}/commit", headers=PUBLISHER)
+        assert (answer.status_code, answer.json()["code"]) == refused
+        assert post(make_revocation(new, attested, "sealed on the wrong day", time)) == (200, "revocation")
+        assert started.client.get(f"/v1/attestations/{digest}").json()["status"] == "revoked"
+
+
+def _added_to(bundle: Path) -> dict[str, Any]:
+    data = b'{"more":1}'
+    (bundle / "zz.json").write_bytes(data)
+    return {"name": "zz.json", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -32,6 +32,7 @@ from primitives.errors import DecodingError
 from primitives.log_checkpoint import MAX_ORIGIN_LENGTH, Checkpoint
 from primitives.log_entry import (
     ATTESTATION_KIND,
+    ROTATION_KIND,
     AttestationEntry,
     LogEntry,
     RevocationEntry,
@@ -46,6 +47,7 @@ from primitives.signed_note import (
     VerifiedSignature,
     VerifierKey,
 )
+from verifier.log_history import LogHistory
 
 MAX_WITNESSES: Final = 50
 MAX_ENTRIES: Final = 1000
@@ -261,6 +263,21 @@ class TransparencyLog:
                 LogRecord.attestation_sha256 == attestation_sha256, LogRecord.kind == ATTESTATION_KIND
             )
         )
+
+    def keys(self, session: Session) -> LogHistory:
+        """The changes of keys so far, folded as monitors fold them: which keys are given up, and which belong together.
+
+        In a writing session it is what it will be for the entry that is appended next.
+        """
+        history = LogHistory()
+        rows = session.execute(
+            select(LogRecord.entry_index, LogRecord.entry)
+            .where(LogRecord.kind == ROTATION_KIND)
+            .order_by(LogRecord.entry_index)
+        )
+        for row in rows:
+            history.add(row.entry_index, parse_log_entry(bytes(row.entry)))
+        return history
 
     def inclusion_proof(self, session: Session, index: int, size: int) -> list[bytes]:
         """PATH(index, D[size]) of RFC 6962: the hashes from the leaf upwards."""

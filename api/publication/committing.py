@@ -22,7 +22,7 @@ import structlog
 
 from api.database.engine import Database
 from api.log import TransparencyLog
-from api.problems import Problem, unexpected_problem
+from api.problems import Problem, key_given_up, unexpected_problem
 from api.publication.records import AcceptedBundle, find_attestation, insert_attestation
 from api.publication.staging import StagedPublication, disk_problems, rejected_problem
 from api.storage import Storage
@@ -114,6 +114,8 @@ class Publisher:
             if find_attestation(session, staged.digest) is None:
                 if not self._storage.has(staged.digest.hex()):
                     raise _interrupted()  # swept just now, as an orphan of an earlier run
+                if self._log.keys(session).is_given_up(self._issuer_key):
+                    raise key_given_up()
                 index = self._log.append(session, AttestationEntry.of(bundle.attestation_bytes).to_bytes())
                 insert_attestation(session, bundle, index)
                 reached("inserted")

@@ -11,17 +11,19 @@ from starlette.responses import JSONResponse, Response
 from api.authorization import PublisherDependency
 from api.database.engine import Database
 from api.log import TransparencyLog
-from api.problems import NO_STORE, Problem, invalid_request
+from api.problems import NO_STORE, Problem, invalid_request, key_given_up
 from api.publication.records import find_attestation, mark_revoked
 from api.schemas import LogEntryAnswer, problems
 from primitives.log_entry import (
     MAX_ENTRY_BYTES,
     AttestationEntry,
-    LogEntry,
     LogEntryError,
     RevocationEntry,
+    RotationEntry,
     parse_log_entry,
 )
+from primitives.log_tree import leaf_hash
+from verifier.log_history import LogHistory
 
 router = APIRouter(prefix="/v1/log", tags=["publishing"])
 
@@ -68,21 +70,29 @@ def _append(request: Request, data: bytes) -> tuple[int, str]:
             row = find_attestation(session, entry.attestation_sha256)
             if row is None:
                 raise Problem(404, "not-found", "There is no such thing here", "there is no such attestation")
-            _require_issuer(entry, {row.issuer_key, state.settings.issuer_key_bytes})
-        else:
-            _require_issuer(entry, {state.settings.issuer_key_bytes})
+        # What is in the log already is answered as it was, whatever its keys may do today.
+        if log.index_of(session, leaf_hash(data)) is None:
+            issuer_key = state.settings.issuer_key_bytes if row is None else row.issuer_key
+            _require_effect(entry, issuer_key, log.keys(session))
         index = log.append(session, data)
         if row is not None and isinstance(entry, RevocationEntry) and not row.is_revoked:
             mark_revoked(session, row, entry, index)
     return index, entry.kind
 
 
-def _require_issuer(entry: LogEntry, keys: set[bytes]) -> None:
-    """A 403 problem unless the entry is signed by one of `keys` (a change of key: by the old or the new one)."""
-    signers = {entry.issuer_key} if isinstance(entry, RevocationEntry) else _both_keys(entry)
-    if not signers & keys:
+def _require_effect(entry: RevocationEntry | RotationEntry, issuer_key: bytes, keys: LogHistory) -> None:
+    """A problem unless monitors will say that the entry has effect, by the rules of `verifier.log_history`.
+
+    403: it is signed by nobody whose key is or was `issuer_key` (a change of key: neither the old nor the new one is);
+    409: by a key that was given up, which may be a thief's by now.
+    """
+    if isinstance(entry, RevocationEntry):
+        signers = {entry.issuer_key}
+        foreign = not keys.are_of_one_line(entry.issuer_key, issuer_key)
+    else:
+        signers = {entry.old_key, entry.new_key}
+        foreign = issuer_key not in signers
+    if foreign:
         raise Problem(403, "foreign-issuer", "Another issuer signed this entry")
-
-
-def _both_keys(entry: LogEntry) -> set[bytes]:
-    return set() if isinstance(entry, AttestationEntry | RevocationEntry) else {entry.old_key, entry.new_key}
+    if any(keys.is_given_up(key) for key in signers):
+        raise key_given_up()
