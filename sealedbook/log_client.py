@@ -6,11 +6,13 @@ it does not answer leaves everything open and is a `primitives.errors.Unreachabl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from primitives.errors import UnreachableError
 from primitives.log_checkpoint import MAX_LOG_SIZE
 from primitives.log_entry import MAX_ENTRY_BYTES
 from primitives.parameters import HASH_BYTES
@@ -21,6 +23,8 @@ from verifier.checks import Check, VerificationError
 from verifier.transparency import MAX_PROOF_HASHES
 
 LOG_PATH: Final = "/v1/log"
+MAX_LOOK_SECONDS: Final = 3600.0
+"""From asking for a checkpoint to its last entry: a log that brings one entry every other minute does not answer."""
 _MAX_PROOF_BYTES: Final = 1 << 16
 
 
@@ -35,14 +39,21 @@ class ServedInclusion:
 class LogClient(ServiceClient):
     """The routes below ``/v1/log``."""
 
+    _look_ends: float | None = None
+
     def checkpoint(self, cosignatures: int = 0) -> bytes:
         """The latest signed note with at least so many cosignatures."""
+        self._look_ends = time.monotonic() + MAX_LOOK_SECONDS
         query = {"cosignatures": cosignatures} if cosignatures else None
         with _refusal_is(Check.LOG_WITNESSES if cosignatures else Check.LOG_CHECKPOINT):
             return self.get(f"{LOG_PATH}/checkpoint", query, maximum=MAX_NOTE_BYTES)
 
     def entries(self, start: int, count: int) -> list[bytes]:
         """At most `count` entries from index `start`."""
+        if self._look_ends is not None and time.monotonic() > self._look_ends:
+            raise UnreachableError(
+                f"{self.url}: the log's entries took more than {MAX_LOOK_SECONDS:g} seconds"
+            )
         with _refusal_is(Check.LOG_ENTRIES):
             data = self.get(
                 f"{LOG_PATH}/entries",

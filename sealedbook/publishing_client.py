@@ -17,7 +17,7 @@ import httpx
 from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME, Attestation
 from primitives.errors import SealedbookError, UnreachableError
 from primitives.strict_json import Json, JsonError, JsonObject, canonical_json, parse_json
-from sealedbook.service_client import Pace, ServiceAnswerError, ServiceClient, ServiceRefusedError
+from sealedbook.service_client import Pace, ServiceAnswerError, ServiceClient, ServiceRefusedError, visible
 
 PUBLICATIONS_PATH: Final = "/v1/publications"
 ENTRIES_PATH: Final = "/v1/log/entries"
@@ -222,4 +222,5 @@ def _parse_missing(value: Json, path: str) -> Missing:
 def _failure_text(value: Json) -> str:
     if not isinstance(value, Mapping):
         return ""
-    return ": ".join(str(value.get(name, ""))[:1000] for name in ("title", "detail"))
+    said = ": ".join(str(value.get(name, ""))[:1000] for name in ("title", "detail"))
+    return visible(said)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from primitives.attestation import ATTESTATION_NAME
 from primitives.backend import Backend
-from primitives.log_entry import AttestationEntry, LogEntry, RevocationEntry, RotationEntry
+from primitives.log_entry import AttestationEntry
 from primitives.opening import Opening
 from primitives.strict_json import JsonError
 from sealedbook.attestation_client import AttestationClient
@@ -84,31 +83,13 @@ def _find_in_log(client: AttestationClient, policy: LogPolicy, attestation: byte
         raise VerificationError(
             Check.LOG_INCLUSION, f"the attestation {entry.attestation_sha256.hex()} is not in the log"
         )
-    keys = _keys_of_line(parsed, entry.issuer_key)
-    for index, each in enumerate(parsed):
-        if not isinstance(each, RevocationEntry) or each.issuer_key not in keys:
-            continue
-        if each.attestation_sha256 == entry.attestation_sha256:
-            raise VerificationError(
-                Check.LOG_NOT_REVOKED, f"entry {index} of the log takes the attestation back: {each.reason}"
-            )
+    revocation = seen.history.revocation_of(entry)
+    if revocation is not None:
+        index, revoking = revocation
+        raise VerificationError(
+            Check.LOG_NOT_REVOKED, f"entry {index} of the log takes the attestation back: {revoking.reason}"
+        )
     return parsed.index(entry), len(parsed)
-
-
-def _keys_of_line(entries: Sequence[LogEntry], key: bytes) -> set[bytes]:
-    """The keys that `key` was changed to or from, itself among them."""
-    keys = {key}
-    for _ in entries:
-        more = {
-            each
-            for entry in entries
-            if isinstance(entry, RotationEntry) and keys & {entry.old_key, entry.new_key}
-            for each in (entry.old_key, entry.new_key)
-        }
-        if more <= keys:
-            break
-        keys |= more
-    return keys
 
 
 def check_opening(
@@ -170,7 +151,12 @@ def _log_findings(service: CheckedService) -> list[Finding]:
     where = f"entry {service.log_index} of {service.log_size}, under the log's signed checkpoint"
     return [
         Finding("In the log", where, Level.RECOMPUTED),
-        Finding("Taken back", "no entry of the log takes it back", Level.RECOMPUTED),
+        Finding("Taken back", "no entry of the log, as it was shown, takes it back", Level.RECOMPUTED),
+        Finding(
+            "How new the log is",
+            "whoever answers may show an older state of it: `sealedbook monitor` remembers the newest one",
+            Level.NOT_PROVEN,
+        ),
     ]
 
 

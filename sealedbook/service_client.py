@@ -7,10 +7,12 @@ memory nor hold the program for ever, and that passing faults (429, 503, a lost 
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import httpx
 
@@ -52,7 +54,8 @@ class ServiceRefusedError(SealedbookError):
 class Pace:
     """How long a request may take, and how often it is tried.
 
-    `timeout` bounds each wait for the network in seconds, `deadline` a whole answer, None for no such bound.
+    `timeout` bounds each wait for the network in seconds, `deadline` one attempt from the request to the answer's last
+    byte, None for no such bound.
     """
 
     timeout: float = DEFAULT_TIMEOUT_SECONDS
@@ -85,6 +88,7 @@ class ServiceClient:
             follow_redirects=False,
             transport=transport,
         )
+        self._stream: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -144,14 +148,16 @@ class ServiceClient:
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[Iterator[bytes]]:
         url = f"{self.url}{path}"
-        response = self._send(method, url, query, body, headers)
-        try:
-            if not response.is_success:
-                raise self._refusal(url, response)
-            with _as_typed_errors(url):
-                yield self._chunks(url, response, maximum)
-        finally:
-            response.close()
+        watchdog = _Watchdog(url, self._pace.deadline)
+        with watchdog:
+            response = self._send(method, url, query, body, headers, watchdog)
+            try:
+                with watchdog.named(), _as_typed_errors(url):
+                    if not response.is_success:
+                        raise self._refusal(url, response, watchdog)
+                    yield self._chunks(url, response, maximum, watchdog)
+            finally:
+                response.close()
 
     def _send(
         self,
@@ -160,17 +166,25 @@ class ServiceClient:
         query: Query | None,
         body: bytes | None,
         headers: Mapping[str, str] | None,
+        watchdog: _Watchdog,
     ) -> httpx.Response:
         """The response to the request, its body unread, after as many attempts as are allowed."""
         for attempt in range(1, self._pace.attempts + 1):
             last = attempt == self._pace.attempts
             pause = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), MAX_PAUSE_SECONDS)
             request = self._client.build_request(
-                method, url, params=dict(query) if query else None, content=body, headers=headers
+                method,
+                url,
+                params=dict(query) if query else None,
+                content=body,
+                headers=headers,
+                extensions={"trace": self._remember_connection},
             )
+            watchdog.begin(self._connection)
             try:
                 response = self._client.send(request, stream=True)
             except httpx.TransportError as error:
+                watchdog.check()
                 unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if last or not (unsent or method == "GET"):
                     raise UnreachableError(f"{url}: {_words(error)}") from error
@@ -179,25 +193,38 @@ class ServiceClient:
                     return response
                 pause = max(pause, _asked_pause(response))
                 response.close()
+            watchdog.stop()
             self._sleep(pause)
         raise UnreachableError(f"{url}: no attempt was allowed")
 
-    def _chunks(self, url: str, response: httpx.Response, maximum: int) -> Iterator[bytes]:
+    def _remember_connection(self, event: str, details: Mapping[str, Any]) -> None:
+        """Told by the HTTP library what happens: keeps the stream of the newest connection."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._stream = details.get("return_value")
+
+    def _connection(self) -> socket.socket | None:
+        """The socket of the newest connection, None where there is none (yet)."""
+        found = None if self._stream is None else self._stream.get_extra_info("socket")
+        return found if isinstance(found, socket.socket) else None
+
+    def _chunks(
+        self, url: str, response: httpx.Response, maximum: int, watchdog: _Watchdog
+    ) -> Iterator[bytes]:
         stated = response.headers.get("Content-Length", "")
         if stated.isdecimal() and int(stated[:20]) > maximum:
             raise ServiceAnswerError(f"{url} answers with {stated[:20]} bytes, more than {maximum}")
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise ServiceAnswerError(f"{url} answers in an encoding that was not asked for")
-        started, received = time.monotonic(), 0
+        received = 0
         for chunk in response.iter_bytes():  # as it came: no encoding is let through above
             received += len(chunk)
             if received > maximum:
                 raise ServiceAnswerError(f"{url} answers with more than {maximum} bytes")
-            if self._pace.deadline is not None and time.monotonic() - started > self._pace.deadline:
-                raise UnreachableError(f"{url} took more than {self._pace.deadline:g} seconds to answer")
+            watchdog.check()
             yield chunk
+        watchdog.check()  # a body whose connection was cut may look whole
 
-    def _refusal(self, url: str, response: httpx.Response) -> SealedbookError:
+    def _refusal(self, url: str, response: httpx.Response, watchdog: _Watchdog) -> SealedbookError:
         """What a response that is no success says."""
         status = response.status_code
         if 300 <= status < 400:
@@ -205,11 +232,73 @@ class ServiceClient:
         code = title = detail = ""
         if response.headers.get("Content-Type", "").partition(";")[0].strip() == _PROBLEM_TYPE:
             with contextlib.suppress(SealedbookError), _as_typed_errors(url):
-                code, title, detail = _problem(b"".join(self._chunks(url, response, MAX_PROBLEM_BYTES)))
+                code, title, detail = _problem(
+                    b"".join(self._chunks(url, response, MAX_PROBLEM_BYTES, watchdog))
+                )
         if status >= 500 or status == 429:
             said = f": {title}" if title else ""
             return UnreachableError(f"{url} answered {status}{said}")
         return ServiceRefusedError(url, status, code, title, detail)
+
+
+class _Watchdog:
+    """The deadline of one attempt, from the request on: a context manager.
+
+    Waits for the network are bounded one by one (`Pace.timeout`), which a service that sends a byte now and then never
+    exceeds: headers could take days. So the connection is shut down from outside when the time is over.
+    """
+
+    def __init__(self, url: str, deadline: float | None) -> None:
+        self._url = url
+        self._deadline = deadline
+        self._ends: float | None = None
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def begin(self, connection: Callable[[], socket.socket | None]) -> None:
+        """From now on; `connection` finds the socket that is in use when the time is over."""
+        self.stop()
+        if self._deadline is None:
+            return
+        self._ends = time.monotonic() + self._deadline
+
+        def cut() -> None:
+            found = connection()
+            if found is not None:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(found, socket.SHUT_RDWR)
+
+        self._timer = threading.Timer(max(0.0, self._deadline), cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Not any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def check(self) -> None:
+        """`UnreachableError` once the time is over."""
+        if self._ends is not None and time.monotonic() > self._ends:
+            raise UnreachableError(f"{self._url} took more than {self._deadline:g} seconds to answer")
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """What fails once the time is over, fails because of that."""
+        try:
+            yield
+        except UnreachableError as error:
+            try:
+                self.check()
+            except UnreachableError as late:
+                raise late from error
+            raise
 
 
 def base_url(url: str) -> str:
@@ -226,13 +315,21 @@ def base_url(url: str) -> str:
 
 
 def _problem(data: bytes) -> tuple[str, str, str]:
-    """``code``, ``title`` and ``detail`` of a problem document; what is no short text is left out."""
+    """``code``, ``title`` and ``detail`` of a problem document; what is no short text is left out.
+
+    Line breaks and the like stand in escapes: they end up in messages, where a line of their own could pass for ours.
+    """
     fields = JsonObject(parse_json(data))
     values = []
     for name in ("code", "title", "detail"):
         value = fields.peek(name)
-        values.append(value[:1000] if isinstance(value, str) else "")
+        values.append(visible(value[:1000]) if isinstance(value, str) else "")
     return values[0], values[1], values[2]
+
+
+def visible(text: str) -> str:
+    """`text` of a service with everything unprintable in escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _asked_pause(response: httpx.Response) -> float:

@@ -13,13 +13,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from primitives.attestation import format_time
 from primitives.log_entry import AttestationEntry, LogEntry, RevocationEntry, RotationEntry
 from verifier.checks import Check
+
+_MAX_LISTED: Final = 20
+"""Entries that the detail of one conflict names."""
 
 
 class EventKind(StrEnum):
@@ -60,6 +64,15 @@ class _Book:
     entry: AttestationEntry
 
 
+@dataclass
+class _Keys:
+    """Keys, and the lines they are of as of the `rotations`-th rotation: looked up for every entry of a hostile log."""
+
+    keys: set[bytes] = field(default_factory=set)
+    lines: set[bytes] = field(default_factory=set)
+    rotations: int = 0
+
+
 class LogHistory:
     """The entries so far, folded; `add` them in the order of the log."""
 
@@ -68,7 +81,9 @@ class LogHistory:
         """The latest time that any book is of, None before the first."""
         self._first_of_line: dict[bytes, bytes] = {}
         self._given_up: set[bytes] = set()
-        self._keys_of_name: dict[str, set[bytes]] = defaultdict(set)
+        self._rotations = 0
+        self._keys_of_name: dict[str, _Keys] = defaultdict(_Keys)
+        self._keys_of_book: dict[tuple[datetime, bytes], _Keys] = defaultdict(_Keys)
         self._books: dict[bytes, _Book] = {}
         self._books_at: dict[datetime, list[_Book]] = defaultdict(list)
         self._revocations: dict[bytes, list[tuple[int, RevocationEntry]]] = defaultdict(list)
@@ -96,9 +111,16 @@ class LogHistory:
                 return index, revocation
         return None
 
+    def is_given_up(self, key: bytes) -> bool:
+        """Whether an issuer changed from `key` to another one: it signs nothing any more."""
+        return key in self._given_up
+
+    def are_of_one_line(self, first: bytes, second: bytes) -> bool:
+        """Whether two keys are one issuer's: one and the same, or one was changed to the other."""
+        return self._line(first) == self._line(second)
+
     def _add_attestation(self, book: _Book) -> LogEvent:
         index, entry = book.index, book.entry
-        line = self._line(entry.issuer_key)
         self.newest_as_of = max(self.newest_as_of or entry.as_of, entry.as_of)
         first = self._books.setdefault(entry.attestation_sha256, book)
         if first.entry != entry:
@@ -109,14 +131,11 @@ class LogHistory:
         if entry.issuer_key in self._given_up:
             text = f"an attestation of {entry.issuer!r} is signed by a key that was given up before"
             self._by_given_up_keys.append((index, text, entry))
-        known = any(
-            each.entry.book_digest == entry.book_digest and self._line(each.entry.issuer_key) == line
-            for each in self._books_at[entry.as_of]
-        )
+        known = self._note(self._keys_of_book[entry.as_of, entry.book_digest], entry.issuer_key)
         self._books_at[entry.as_of].append(book)
         keys = self._keys_of_name[entry.issuer]
-        new_key = bool(keys) and line not in {self._line(key) for key in keys}
-        keys.add(entry.issuer_key)
+        named_before = bool(keys.keys)
+        new_key = not self._note(keys, entry.issuer_key) and named_before
         what = f"{entry.issuer!r} as of {format_time(entry.as_of)}: book {entry.book_digest.hex()}"
         if known:
             return LogEvent(index, EventKind.KNOWN_BOOK, f"{what}, attested again with other files")
@@ -143,6 +162,7 @@ class LogHistory:
             self._by_given_up_keys.append((index, text, None))
             return LogEvent(index, EventKind.ROTATION_WITHOUT_EFFECT, text)
         self._given_up.add(entry.old_key)
+        self._rotations += 1
         # The new key may have signed already: its line becomes part of the old key's. Neither key being given up
         # before, the two lines are different ones.
         old_line, new_line = self._line(entry.old_key), self._line(entry.new_key)
@@ -154,6 +174,16 @@ class LogHistory:
     def _line(self, key: bytes) -> bytes:
         """What names the line of `key`: its first key."""
         return self._first_of_line.get(key, key)
+
+    def _note(self, keys: _Keys, key: bytes) -> bool:
+        """Add `key` to `keys`; whether one of its line was among them."""
+        if keys.rotations != self._rotations:
+            keys.lines, keys.rotations = {self._line(each) for each in keys.keys}, self._rotations
+        line = self._line(key)
+        known = line in keys.lines
+        keys.lines.add(line)
+        keys.keys.add(key)
+        return known
 
     def _two_books(self) -> Iterator[Conflict]:
         for as_of, books in self._books_at.items():
@@ -174,6 +204,8 @@ class LogHistory:
 
 def _two_books_conflict(as_of: datetime, books: list[_Book], count: int) -> Conflict:
     indexes = tuple(sorted(book.index for book in books))
-    listed = " and ".join(str(index) for index in indexes)
+    listed = " and ".join(str(index) for index in indexes[:_MAX_LISTED])
+    if len(indexes) > _MAX_LISTED:
+        listed += f" and {len(indexes) - _MAX_LISTED:,} more"
     what = f"{books[0].entry.issuer!r} has {count} books as of {format_time(as_of)}"
     return Conflict(Check.LOG_ONE_BOOK, indexes, f"{what}, none taken back: entries {listed}")

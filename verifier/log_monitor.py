@@ -31,6 +31,10 @@ from verifier.transparency import (
 STATE_FORMAT: Final = "sealedbook/monitor-state/v1"
 MAX_CHUNK: Final = 1000
 """Entries asked for at once."""
+MAX_LOG_ENTRIES: Final = 1 << 20
+MAX_LOG_BYTES: Final = 1 << 30
+"""A log that states more entries, or brings more bytes, is not read: whoever signs it could fill the memory of all who
+look."""
 
 
 class MonitorStateError(DecodingError):
@@ -202,7 +206,17 @@ def verify_freshness(observation: Observation, *, max_age: int, now: int) -> Non
 
 def _contents(source: LogSource, known: LogContents, checkpoint: VerifiedCheckpoint) -> LogContents:
     """Check L8: `known` and the entries after it, which lead to the root of `checkpoint`."""
-    new = [entry for chunk in _chunks(source, known.size, checkpoint.size) for entry in chunk]
+    if checkpoint.size > MAX_LOG_ENTRIES:
+        detail = f"the log has {checkpoint.size:,} entries, more than the {MAX_LOG_ENTRIES:,} that are read"
+        raise VerificationError(Check.LOG_ENTRIES, detail)
+    new: list[bytes] = []
+    left = MAX_LOG_BYTES - sum(len(entry) for entry in known.entries)
+    for chunk in _chunks(source, known.size, checkpoint.size):
+        new += chunk
+        left -= sum(len(entry) for entry in chunk)
+        if left < 0:
+            detail = f"the log's entries have more than the {MAX_LOG_BYTES:,} bytes that are read"
+            raise VerificationError(Check.LOG_ENTRIES, detail)
     contents = known.extended(new)
     if contents.frontier.root() != checkpoint.root:
         raise VerificationError(Check.LOG_ENTRIES, "the entries do not lead to the root of the checkpoint")
