@@ -23,7 +23,8 @@ from scenario_model_support import (
     needs_native,
     refuse_compilation,
 )
-from sealing_support import seal
+from sealing_support import seal, write_book
+from test_cli import run
 from test_pmrm2_documents import EXAMPLE as PMRM2_FOLDER
 from vectors.generate_perpetual_examples import (
     CROSS_ASSETS,
@@ -45,6 +46,7 @@ from vectors.generate_wrapper_examples import move, survives_model, wrapped
 from wrapper_support import case_of, refused, three_ways
 
 from bench.model_cases import model_cases
+from circuits.claim_statement import ClaimDocumentError
 from circuits.market.document import MarketDocument
 from circuits.market.risk_array import Greek
 from circuits.market.risk_array_document import risk_array_to_json
@@ -62,6 +64,7 @@ from circuits.wrappers.shocks import PriceMove, Shock, between, shocked_market
 from primitives.assets import Asset, AssetList, parse_assets_json
 from primitives.backends import get_backend
 from primitives.strict_json import Json, JsonError
+from prover.point_tables import with_point_tables
 from prover.prove_book import StatementFailsError, prove_book
 from verifier.bundle import verify_bundle
 
@@ -489,3 +492,47 @@ def test_a_depeg_beside_the_market_as_it_is() -> None:
     )
     assert result.sufficient.tolist() == [True, True, False]
     assert result.equity.tolist()[0] == 10**8
+
+
+def test_tables_are_written_into_the_document(tmp_path: Path) -> None:
+    """The statement stays the same here; a second run keeps what is there, and books without options need none."""
+    inner = {k: v for k, v in PARADEX.document.items() if k != "format"}
+    document = wrapped("survives", inner, points=points(("now", {}), ("down", {"BTC": "-0.1"})))
+    market, assets = PARADEX.market.to_bytes(), AssetList(PARADEX.assets)
+    filled, count = with_point_tables(json.dumps(document).encode(), market, assets)
+    assert count == 2
+    assert [entry["name"] for entry in json.loads(filled)["published"]] == ["now", "down"]
+    plain = compile_model(json.dumps(document).encode(), PARADEX.assets, PARADEX.market)
+    assert compile_model(filled, PARADEX.assets, PARADEX.market).digest() == plain.digest()
+    assert with_point_tables(filled, market, assets) == (filled, 2)
+    line = json.dumps(survives_model()).encode()
+    assert with_point_tables(line, HYPERLIQUID_MARKET.to_bytes(), AssetList(HYPERLIQUID_ASSETS))[1] == 0
+    with pytest.raises(ClaimDocumentError, match="is not of kind 'survives'"):
+        with_point_tables(json.dumps(PARADEX.document).encode(), market, assets)
+    names = [asset.id for asset in PARADEX.assets]
+    account = PARADEX_BOOK[next(iter(PARADEX_BOOK))]
+    held = {name: amount for name, amount in zip(names, account, strict=True) if amount}
+    write_book(tmp_path / "book", {"one": held}, assets, {"market.json": market})
+    (tmp_path / "model.json").write_bytes(json.dumps(document).encode())
+    places = [tmp_path / "book", "--model", tmp_path / "model.json", "--out", tmp_path / "filled.json"]
+    done = run("margin", "tables", *places)
+    assert done.code == 0, done.said
+    assert "with the tables of 2 points" in done.said
+    assert (tmp_path / "filled.json").read_bytes() == filled
+    assert run("margin", "tables", *places).code != 0
+
+
+def test_pmrm2_tables(tmp_path: Path) -> None:
+    """Also where a wrapper lies between."""
+    assets = AssetList(tuple(parse_assets_json((PMRM2_FOLDER / "assets.json").read_bytes())))
+    market = (PMRM2_FOLDER / "market.json").read_bytes()
+    inner = json.loads((PMRM2_FOLDER / "model.json").read_bytes())
+    ratio = wrapped("capital-adequacy", inner, numerator=11, denominator=10)
+    document = wrapped("survives", ratio, points=points(("up", {"ETH": "0.05"})))
+    filled, count = with_point_tables(json.dumps(document).encode(), market, assets)
+    assert count == 1
+    digests = {
+        compile_model(each, assets.assets, parse_pmrm2_market(market)).digest()
+        for each in (filled, json.dumps(document).encode())
+    }
+    assert len(digests) == 1

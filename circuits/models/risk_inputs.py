@@ -66,6 +66,8 @@ class RiskInputs:
                 array = document.risk_array
         except (MarketError, RiskArrayError) as error:
             raise ModelError(f"market: {error}") from error
+        # For who publishes it (`circuits.wrappers.survives`); a model is built once under a prefix.
+        model.memo((RiskArray, model.prefix), lambda: array)
         decimals = {asset.id: asset.decimals for asset in assets}
         return cls(snapshot, instruments, decimals, array)
 

@@ -30,6 +30,14 @@ def contract_charge(model: Model, market: PublicMarket | None, margin: Margin, s
     )
 
 
+def has_options(market: PublicMarket | None, assets: tuple[Asset, ...]) -> bool:
+    """Whether an asset is an option of the market, whose prices are floats before they are integers."""
+    if not isinstance(market, MarketDocument | Pmrm2Market):
+        return False
+    held = {asset.id for asset in assets}
+    return any(isinstance(each, Option) and each.id in held for each in market.snapshot.instruments)
+
+
 def curved_instrument(market: PublicMarket | None, assets: tuple[Asset, ...]) -> str | None:
     """An asset whose value is no linear function of prices, with what it is; None if there is none."""
     if not isinstance(market, MarketDocument | Pmrm2Market):

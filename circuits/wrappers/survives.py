@@ -27,14 +27,16 @@ from typing import ClassVar, Final, Self
 
 from circuits.market.decimals import decimal_text
 from circuits.market.document import MarketDocument
-from circuits.market.risk_array_document import parse_risk_array
+from circuits.market.risk_array import RiskArray
+from circuits.market.risk_array_document import parse_risk_array, risk_array_to_json
 from circuits.modelling import Model, ModelError
 from circuits.modelling.definition import expect_market
 from circuits.modelling.model import Margin
 from circuits.modelling.words import ModelWords, counted, listed
-from circuits.pmrm2.market_document import parse_unit_prices
+from circuits.pmrm2.market_document import Pmrm2Market, parse_unit_prices, unit_prices_to_json
+from circuits.pmrm2.model import PortfolioMargin
 from circuits.public_market import PublicMarket
-from circuits.wrappers.contracts import contract_charge, curved_instrument
+from circuits.wrappers.contracts import contract_charge, curved_instrument, has_options
 from circuits.wrappers.shocks import (
     IntegerTable,
     PriceMove,
@@ -221,6 +223,38 @@ class Survives(Wrapper):
                 self.inner.build(model, moved)
         for moves in self.independent:
             self._require_independent(model, market, moves)
+
+    def tables(self, assets: Sequence[Asset], market: PublicMarket | None) -> Json:
+        """The field ``published`` for a book with these `assets`: the integer table of every point, if it has options.
+
+        What the document has already is kept. Raises `ModelError`.
+        """
+        visible = tuple(assets)
+        model = self.model(visible, market)
+        entries: list[Json] = []
+        for point in self.all_points:
+            table = self._table(model, visible, market, point)
+            if isinstance(table, RiskArray):
+                entries.append({"name": point.name, "risk_array": risk_array_to_json(table)})
+            elif table is not None:
+                entries.append({"name": point.name, "unit_prices": unit_prices_to_json(table)})
+        return entries
+
+    def _table(
+        self, model: Model, assets: Sequence[Asset], market: PublicMarket | None, point: Shock
+    ) -> IntegerTable | None:
+        if point.name in self.published:
+            return self.published[point.name]
+        innermost = self.inner
+        while isinstance(innermost, Wrapper):
+            innermost = innermost.inner
+        if isinstance(innermost, PortfolioMargin):
+            moved = shocked_market(market, point)
+            return innermost.published_prices(assets, expect_market(moved, Pmrm2Market))
+        if not has_options(market, tuple(assets)):
+            return None
+        made: RiskArray | None = model.memo((RiskArray, f"{point.name}: "), lambda: None)
+        return made
 
     def _require_independent(
         self, model: Model, market: PublicMarket | None, moves: IndependentMoves

@@ -14,6 +14,7 @@ from primitives.strict_json import MAX_JSON_BYTES
 from sealedbook.market_options import read_market_file
 from sealedbook.options import BackendOption, JsonOption, OptionError, read_small_file
 from sealedbook.output import console, print_json, progress_bar, reported_errors, shown
+from sealedbook.written_file import write_whole
 
 BookArgument = Annotated[Path, typer.Argument(help="A book folder, made by `sealedbook import`.")]
 MarketOption = Annotated[
@@ -207,6 +208,36 @@ def shortfalls(
             f"Wrote [bold]{shown(str(out))}[/] with {shown(', '.join(summary.columns))}: {summary.short:,} of "
             f"{summary.accounts:,} accounts are short, by {summary.total} together and {summary.largest} at most."
         )
+
+
+def tables(
+    book: BookArgument,
+    model: Annotated[Path, typer.Option("--model", help="A model of kind 'survives'.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="The model document to write, with its tables (public).")
+    ],
+    market: MarketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the model with the integer tables of its points: what all machines then compile the same rows from."""
+    with reported_errors(as_json=as_json):
+        from prover.book.store import Book
+        from prover.point_tables import with_point_tables
+
+        if out.exists():
+            raise OptionError(f"{out} exists: choose another place")
+        source = Book.open(book)
+        place = market if market is not None else source.documents.get("market.json")
+        document, count = with_point_tables(
+            read_small_file(model, "--model", MAX_JSON_BYTES),
+            None if place is None else read_market_file(place, "--market"),
+            source.assets,
+        )
+        write_whole(out, document)
+        if as_json:
+            print_json({"model": str(out), "tables": count})
+            return
+        console.print(f"Wrote [bold]{shown(str(out))}[/] with the tables of {count:,} points.")
 
 
 def _needed_market(attached: Path | None, given: Path | None) -> bytes:
