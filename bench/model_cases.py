@@ -79,7 +79,7 @@ def _spot() -> ModelCase:
 
 def _paradex(instruments: int, underlyings: int, published: Published) -> ModelCase:
     document = _example("paradex-portfolio-margin", "model.json")
-    market, ids = _derivatives(instruments, underlyings, expiries=5)
+    market, ids = derivatives_market(instruments, underlyings, expiries=5)
     names = [entry["id"] for entry in market["underlyings"]]
     document["classes"] = [{**document["classes"][0], "underlyings": names}]
     document["funding"]["rates"] = [{"asset": f"{name}-PERP", "rate": "0.0001"} for name in names]
@@ -99,7 +99,7 @@ def _deribit(instruments: int, expiries: int) -> ModelCase:
     document = _example("deribit-cross-portfolio-margin", "model.json")
     document |= {"pairs": [{**document["pairs"][0], "underlying": "U0"}], "numbers": {"scale": 6}}
     document.pop("sets", None)
-    market, ids = _derivatives(instruments, 1, expiries)
+    market, ids = derivatives_market(instruments, 1, expiries)
     assets = (*(Asset(name, 2) for name in ids), Asset(CASH, 6))
     name = f"deribit-portfolio-margin, {instruments} instruments, {expiries} expiries"
     return ModelCase(name, document, market, assets, CASH, 10**4, Published(45, 3.8))
@@ -108,7 +108,7 @@ def _deribit(instruments: int, expiries: int) -> ModelCase:
 def _linear_perpetuals(markets: int) -> ModelCase:
     document = _example("linear-perpetuals-cross", "model.json")
     table = document["tables"][0]["name"]
-    market, ids = _derivatives(1, markets, expiries=0)
+    market, ids = derivatives_market(1, markets, expiries=0)
     document["cross"] = {"collateral": [CASH], "markets": [{"asset": name, "table": table} for name in ids]}
     document["tables"] = document["tables"][:1]
     assets = (*(Asset(name, 2) for name in ids), Asset(CASH, 6))
@@ -128,7 +128,7 @@ def _linear_perpetuals(markets: int) -> ModelCase:
 def _hyperliquid(markets: int) -> ModelCase:
     document = _example("hyperliquid-perpetuals", "model.json")
     table = document["tables"][0]
-    market, ids = _derivatives(1, markets, expiries=0)
+    market, ids = derivatives_market(1, markets, expiries=0)
     document["cross"] = {
         "collateral": [CASH], "markets": [{"asset": name, "table": table["name"]} for name in ids]
     }  # fmt: skip
@@ -144,7 +144,7 @@ def _derive_standard(expiries: int, options: int) -> ModelCase:
     document = _example("derive-standard-margin", "model.json")
     (rates,) = (each for each in document["markets"] if each["underlying"] == "ETH")
     document["markets"] = [{"underlying": "U0", "option": rates["option"]}]
-    market, _ = _derivatives(0, 1, expiries)
+    market, _ = derivatives_market(0, 1, expiries)
     made = [
         {**_option("U0", number, expiries), "right": "call" if number // expiries % 2 else "put"}
         for number in range(expiries * options)
@@ -207,7 +207,7 @@ def _pools(count: int, *, rounding: str) -> ModelCase:
 def _span(futures: int, options: int) -> ModelCase:
     document = _example("span", "model.json")
     document["commodities"] = [{**document["commodities"][0], "underlying": "U0"}]
-    market, _ = _derivatives(1, 1, expiries=futures)
+    market, _ = derivatives_market(1, 1, expiries=futures)
     market["scale"] = 2
     kept = [entry for entry in market["instruments"] if entry["id"] == CASH]
     contracts: list[Document] = [
@@ -228,7 +228,7 @@ def pmrm2(expiries: int, options: int) -> ModelCase:
     document = _example("pmrm2", "model.json")
     market = _example("pmrm2", "market.json")
     market.pop("unit_prices", None)
-    listed, _ = _derivatives(0, 1, expiries)
+    listed, _ = derivatives_market(0, 1, expiries)
     snapshot = market["market"]
     rest = [entry for entry in snapshot["instruments"] if entry["kind"] != "option"]
     made = [{**_option("ETH", number, expiries), "underlying": "ETH"} for number in range(options)]
@@ -263,7 +263,7 @@ def pmrm2(expiries: int, options: int) -> ModelCase:
 _INDEX: Final = 5000
 
 
-def _derivatives(instruments: int, underlyings: int, expiries: int) -> tuple[dict[str, Any], list[str]]:
+def derivatives_market(instruments: int, underlyings: int, expiries: int) -> tuple[dict[str, Any], list[str]]:
     """A market of so many instruments per underlying, the first a perpetual, the others options; and their ids."""
     listed: list[Document] = [{"id": CASH, "kind": "cash", "price": "1"}]
     for number in range(underlyings):
