@@ -150,7 +150,14 @@ class SolvencyReport:
         if words.marker is None:
             return Finding(subject, f"{text}{self._reason(cover.rests_on)}", self._level(cover.rests_on))
         if self._marks_one(words.marker):
-            return Finding(subject, text, Level.PROVEN if self._verified.totals is None else Level.RECOMPUTED)
+            if self._level(cover.rests_on) in (Level.PROVEN, Level.RECOMPUTED):
+                return Finding(subject, text, self._level(cover.rests_on))
+            # The marked account could hold what nobody has, at prices that nobody but the issuer stands behind.
+            worth = (
+                "; the marked account is worth that at the prices of the claim, of assets that not all have reserves "
+                "here or prices that you gave"
+            )
+            return Finding(subject, f"{text}{worth}", Level.CLAIMED)
         why = f"but this claim does not show that {words.marker} marks one account at most"
         return Finding(subject, f"{text}, {why}", Level.NOT_PROVEN)
 

@@ -119,8 +119,8 @@ class Insured(Wrapper):
         else:
             conditions.append(
                 f"the entry in {self.shortfall} is not negative, except in accounts that {self.fund.column} marks "
-                f"with 1 (its entries are 0 or 1): there it is at least -{self.fund.largest:,}, and equity less "
-                "requirement covers what is below zero"
+                f"with 1 (its entries are 0 or 1): there it is at least -{self.fund.largest:,}, and "
+                f"{'equity less requirement' if self.measure is Measure.MARGIN else 'equity'} covers what is below zero"
             )
         if self.count is not None:
             conditions.append(
