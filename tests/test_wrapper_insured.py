@@ -60,6 +60,7 @@ from prover.prove_book import StatementFailsError, prove_book
 from prover.shortfalls import FundAccount, write_shortfalls
 from prover.solvency import InsufficientReservesError, prove_solvency
 from verifier.bundle import verify_bundle
+from verifier.claims import ExpectedDocuments
 from verifier.report import bundle_report
 
 USD = 10**6
@@ -432,6 +433,34 @@ def test_a_hidden_fund_in_the_book(tmp_path: Path) -> None:
     prove(many, model)
     stated(many, fund_document(shortfall="0", fund_account="2"))
     assert findings(many)[f"Column {SHORTFALL} (solvency)"][1] == "not yet proven"
+
+
+@needs_native
+def test_a_hidden_fund_is_proven_where_all_that_it_can_hold_is_covered(tmp_path: Path) -> None:
+    """Reserves of every asset, and prices that the reader gives: nothing is left to make a fund up from."""
+    model = encoded(insured_model(fund=FUND))
+    write_shortfalls(
+        book_of(tmp_path / "book"),
+        tmp_path / "filled",
+        model=model,
+        market=MARKET,
+        fund=FundAccount("bob", 2_500),
+    )
+    sealed = sealed_with(tmp_path / "sealed", Book.open(tmp_path / "filled"))
+    prove(sealed, model)
+    held = {"USDC": "3000", "entry_cost": "0", "X-PERP": "0"}
+    stated(sealed, fund_document(shortfall="0", fund_account="1", **held))
+    for expected, level in (
+        (ExpectedDocuments(), "claimed"),
+        (ExpectedDocuments(model, MARKET), "proven"),
+    ):
+        verified = verify_bundle(
+            sealed.bundle, sealed.backend, issuer_key=sealed.issuer.public_key, expected=expected
+        )
+        levels = {each.subject: each.level.value for each in bundle_report(verified).findings}
+        assert levels[f"Column {SHORTFALL} (solvency)"] == level
+        assert levels["Stated reserves (solvency)"] == level
+        assert levels[f"Column {FUND_MARK} (solvency)"] == "proven"
 
 
 @needs_native
