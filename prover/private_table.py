@@ -46,10 +46,10 @@ def private_table(out: Path, columns: Sequence[str], *, truths: Sequence[str] = 
             yield table
 
 
-def check_place(out: Path, *, replace: bool) -> None:
-    """`ProverError` unless a private table may be put at `out`: nothing there, or a file and `replace`."""
-    if out.suffix not in (".csv", ".parquet"):
-        raise ProverError(f"{out}: name the report .csv or .parquet")
+def check_place(out: Path, *, replace: bool, suffixes: Sequence[str] = (".csv", ".parquet")) -> None:
+    """`ProverError` unless a private file may be put at `out`: one of `suffixes`, nothing there or `replace`."""
+    if out.suffix not in suffixes:
+        raise ProverError(f"{out}: name the report {' or '.join(suffixes)}")
     if os.path.lexists(out) and not (replace and out.is_file()):
         raise ProverError(f"{out} exists: choose another place, or replace it")
     for parent in out.resolve().parents:
