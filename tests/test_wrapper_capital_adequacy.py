@@ -101,7 +101,9 @@ def test_documents_that_are_refused() -> None:
 def test_a_spot_model_has_nothing_to_multiply() -> None:
     spot: dict[str, Json] = {"kind": "spot", "version": 1}
     document = wrapped("capital-adequacy", spot, numerator=2, denominator=1)
-    definition = read_definition(json.dumps(document).encode())
+    refuse_compilation(document, CROSS_MARKET, CROSS_ASSETS, "nothing to be a multiple of")
+    moves: list[Json] = [{"name": "now", "moves": []}]
+    definition = read_definition(json.dumps(wrapped("survives", spot, points=moves)).encode())
     with pytest.raises(ModelError, match="no margin condition"):
         definition.evaluator(CROSS_ASSETS, CROSS_MARKET)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, Final, Self
 
-from circuits.modelling import Model
+from circuits.modelling import Model, ModelError
 from circuits.modelling.model import Margin
 from circuits.modelling.words import ModelWords
 from circuits.public_market import PublicMarket
@@ -59,9 +59,11 @@ class CapitalAdequacy(Wrapper):
         )
 
     def build(self, model: Model, market: PublicMarket | None) -> None:
-        """The inner model, with the ratio in each margin condition."""
+        """The inner model, with the ratio in each margin condition; `ModelError` if it has none."""
+        made: list[Margin] = []
 
         def require(margin: Margin) -> None:
+            made.append(margin)
             pass_on(
                 model,
                 margin,
@@ -72,3 +74,5 @@ class CapitalAdequacy(Wrapper):
 
         with model.embedded(margins=require):
             self.inner.build(model, market)
+        if not made:
+            raise ModelError("the inner model has no margin condition: there is nothing to be a multiple of")
