@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,6 +39,8 @@ STATEMENTS: Final = "statements"
 RESERVES: Final = "reserves"
 _OPEN_TREES: Final = 64
 _RETRY_SECONDS: Final = 5
+_FAILED_SECONDS: Final = 300.0
+"""How long what could not be made is not tried again, whoever asks."""
 
 _log = structlog.get_logger("sealedbook.derived")
 OpenFile = Callable[[str], BinaryIO]
@@ -92,6 +95,7 @@ class DerivedFiles:
         self._lock = threading.Lock()
         self._trees: OrderedDict[bytes, InclusionTree] = OrderedDict()
         self._building: set[bytes] = set()
+        self._failed: dict[bytes, float] = {}
         root.mkdir(parents=True, exist_ok=True)
 
     def folder(self, digest: bytes) -> Path:
@@ -150,7 +154,10 @@ class DerivedFiles:
 
     def _start_building(self, digest: bytes) -> Problem:
         with self._lock:
-            if digest not in self._building:
+            # One at a time: each costs memory and computing by its leaves, and anybody can ask for all of them.
+            failed = self._failed.get(digest)
+            rests = failed is not None and time.monotonic() - failed < _FAILED_SECONDS
+            if not self._building and not rests:
                 self._building.add(digest)
                 threading.Thread(target=self._build_and_forget, args=(digest,), daemon=True).start()
         return Problem(
@@ -167,6 +174,8 @@ class DerivedFiles:
             _log.info("derived-files-made", attestation=digest.hex())
         except (SealedbookError, OSError, ValueError) as error:
             _log.error("derived-files-failed", attestation=digest.hex(), kind=type(error).__name__)
+            with self._lock:
+                self._failed[digest] = time.monotonic()
         finally:
             with self._lock:
                 self._building.discard(digest)

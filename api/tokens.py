@@ -119,7 +119,8 @@ class TokenVerifier:
             issuer=self._issuer,
             audience=self._audience,
             leeway=self._leeway,
-            options={"require": list(_REQUIRED)},
+            # A token for several audiences could be used here by whoever receives it as one of the others.
+            options={"require": list(_REQUIRED), "strict_aud": True},
         )
         # 3. forms, and a lifetime that is not longer than allowed
         if not all(isinstance(claims[name], str) for name in ("sub", "jti", "scope")):

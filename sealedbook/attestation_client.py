@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,6 +148,7 @@ def fetch_bundle(
         raise FetchError(f"{out} exists and is no folder; choose another place")
     work = out.absolute().with_name(f".{out.name}.fetching-{digest.hex()[:16]}")
     work.mkdir(parents=True, exist_ok=True)
+    _refuse_foreign_folder(work)
     signed = client.fetch_attestation(digest, work, issuer_key=issuer_key)
     files = signed.attestation.files
     total = sum(entry.size for entry in files)
@@ -164,6 +166,16 @@ def fetch_bundle(
         out.rmdir()
     os.rename(work, out)
     return signed
+
+
+def _refuse_foreign_folder(work: Path) -> None:
+    """`FetchError` unless the folder is one, and ours: its name can be foreseen, and what lies in it is gone on with.
+
+    In a folder that everybody may write to, somebody else could put links there that lead to files of ours.
+    """
+    found = work.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise FetchError(f"{work} was made by somebody else; remove it or choose another place")
 
 
 @dataclass(frozen=True)

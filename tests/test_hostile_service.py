@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from primitives.attestation import ATTESTATION_NAME
 from primitives.errors import UnreachableError
 from primitives.log_entry import AttestationEntry, LogEntry
 from prover.log_entries import make_revocation, make_rotation
-from sealedbook.attestation_client import AttestationClient
+from sealedbook.attestation_client import AttestationClient, FetchError, fetch_bundle
 from sealedbook.log_client import MAX_LOOK_SECONDS
 from sealedbook.publishing_client import PublishingClient
 from sealedbook.service_check import check_service
@@ -239,3 +240,24 @@ def test_what_a_service_says_stays_on_its_line() -> None:
         client.get("/", maximum=9)
     assert str(caught.value).isprintable()
     assert "No\\nACCEPTED: \\x1b[2Jyou\\u202e are" in str(caught.value)
+
+
+@pytest.mark.parametrize("whose", ["link", "stranger"])
+def test_a_bundle_is_not_fetched_into_what_somebody_else_prepared(
+    sealed: Sealed, tmp_path: Path, whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder's name can be foreseen, and partial files in it are gone on with: they could be links."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    work = tmp_path / f".bundle.fetching-{digest_of(sealed)[:16]}"
+    if whose == "link":
+        work.symlink_to(elsewhere)
+    else:
+        work.mkdir()
+        monkeypatch.setattr("sealedbook.attestation_client.os.geteuid", lambda: os.getuid() + 1)
+    with HostileLog(sealed, []).client() as client, pytest.raises(FetchError, match="made by somebody else"):
+        fetch_bundle(
+            client, "latest", tmp_path / "bundle", issuer_key=None, max_bytes=1 << 30, report=lambda *_: None
+        )
+    assert list(elsewhere.iterdir()) == []
+    assert list(work.iterdir()) == []

@@ -5,17 +5,24 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+import jwt
 import pytest
 import uvicorn
+from log_support import NOW, WITNESSES, entries, served, stored_log
 from sealing_support import Sealed, fastest_backend, resign, seal
 from service_support import (
     PUBLISHER,
+    TOKEN_AUDIENCE,
+    TOKEN_ISSUER,
+    TOKEN_PRIVATE,
     Service,
     as_holder,
     begin,
@@ -26,8 +33,13 @@ from service_support import (
 )
 
 from api import http_protocol
+from api.database.engine import Database
+from api.derived import DerivedFileError
 from api.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
+from api.problems import Problem
+from api.publication.records import find_file
 from primitives.log_entry import RevocationEntry, RotationEntry
+from primitives.signed_note import SignedNote
 from prover.log_entries import make_revocation, make_rotation
 
 
@@ -225,3 +237,88 @@ def _added_to(bundle: Path) -> dict[str, Any]:
     data = b'{"more":1}'
     (bundle / "zz.json").write_bytes(data)
     return {"name": "zz.json", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def test_a_replayed_cosignature_does_not_queue_for_the_one_writer(tmp_path: Path) -> None:
+    """The log shows every cosignature it has: anybody can send them back, as often as they like."""
+    stored = stored_log(tmp_path / "log", witnesses=tuple(each.verifier_key for each in WITNESSES))
+    stored.append(entries(2))
+    checkpoint = stored.read("checkpoint")
+    note = SignedNote.parse(checkpoint)
+    line = WITNESSES[0].sign(note.text, timestamp=NOW)
+    cosigned = note.with_signatures([line]).to_bytes()
+    with served(stored) as (url, app):
+
+        def kept(body: bytes) -> object:
+            return httpx.post(f"{url}/v1/log/cosignatures", content=body).json()
+
+        assert kept(cosigned) == {"kept": 1}
+        app.state.database = Readable(stored.database)
+        assert kept(cosigned) == {"kept": 0}
+        older = WITNESSES[0].sign(note.text, timestamp=NOW - 1)
+        assert kept(note.with_signatures([older]).to_bytes()) == {"kept": 0}
+
+
+class Readable:
+    """A database that refuses to be written to."""
+
+    def __init__(self, database: Database) -> None:
+        self.read = database.read
+
+
+def test_strangers_start_one_build_of_derived_files_at_a_time(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths of all books at once cost the memory of one; what cannot be made is not tried over and over."""
+    derived = service.app.state.derived
+    waiting, started = threading.Event(), list[bytes]()
+
+    def build(digest: bytes) -> None:
+        started.append(digest)
+        waiting.wait(60)
+        raise DerivedFileError("damaged")
+
+    monkeypatch.setattr(derived, "build", build)
+    for number in range(20):
+        with pytest.raises(Problem, match="being-prepared"):
+            derived.read(bytes([number]) * 32, "tree.bin")
+    waiting.set()
+    while derived._building:
+        threading.Event().wait(0.01)
+    assert started == [bytes(32)]
+    for number in (0, 1, 1):
+        with pytest.raises(Problem, match="being-prepared"):
+            derived.read(bytes([number]) * 32, "tree.bin")
+        while derived._building:
+            threading.Event().wait(0.01)
+    assert started == [bytes(32), b"\x01" * 32]
+
+
+@pytest.mark.parametrize("audience", [[TOKEN_AUDIENCE], [TOKEN_AUDIENCE, "another"], [], None])
+def test_a_token_has_one_audience(service: Service, audience: object) -> None:
+    """Who gets a token that is for others too could use it here."""
+    now = int(time.time())
+    claims = {
+        "iss": TOKEN_ISSUER,
+        "aud": audience,
+        "sub": "alice",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 60,
+        "jti": "1",
+        "scope": "opening",
+    }
+    made = jwt.encode(claims, TOKEN_PRIVATE, algorithm="EdDSA")
+    answer = service.client.get("/v1/me/opening", headers={"Authorization": f"Bearer {made}"})
+    assert answer.status_code == 401
+
+
+def test_a_name_that_a_database_cannot_be_asked_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL refuses NUL in text with an error of its own: it must not come to that."""
+    with service.app.state.database.read() as session:
+        monkeypatch.setattr(session, "execute", None)
+        assert find_file(session, bytes(32), "leaves.bin\0") is None
+    answer = service.client.get(f"/v1/attestations/{'00' * 32}/files/leaves.bin%00")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")

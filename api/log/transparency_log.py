@@ -327,11 +327,21 @@ class TransparencyLog:
 
         The note's text must be a checkpoint that this log signed. Raises `CosignatureError`.
         """
+        checkpoint, lines = self._cosigned(session, note)
+        return sum(_keep(session, checkpoint.size, line) for line in lines)
+
+    def brings_cosignatures(self, session: Session, note: bytes) -> bool:
+        """Whether `add_cosignature` would keep anything; a reading session will do. Raises `CosignatureError`."""
+        checkpoint, lines = self._cosigned(session, note)
+        return any(_is_newer(_kept(session, checkpoint.size, line), line) for line in lines)
+
+    def _cosigned(self, session: Session, note: bytes) -> tuple[Checkpoint, list[VerifiedLine]]:
+        """A checkpoint that this log signed, and the cosignatures on it."""
         checkpoint, text, lines = self.verify_cosignatures(note)
         ours = session.scalar(select(LogCheckpoint.note).where(LogCheckpoint.size == checkpoint.size))
         if ours is None or SignedNote.parse(ours.encode("utf-8")).text != text:
             raise CosignatureError("the text is not a checkpoint that this log signed")
-        return sum(_keep(session, checkpoint.size, line) for line in lines)
+        return checkpoint, lines
 
     def witness_states(self, session: Session) -> list[WitnessState]:
         """The configured witnesses, each with the newest checkpoint that it cosigned."""
@@ -361,8 +371,8 @@ def _record(index: int, leaf: bytes, entry: bytes, parsed: LogEntry) -> dict[str
 def _keep(session: Session, size: int, line: VerifiedLine) -> bool:
     """Store a cosignature unless this witness's here is as new; whether it was stored."""
     key = line.verified.key
-    row = session.get(LogCosignature, (size, key.name, key.key_id), with_for_update=True)
-    if row is not None and row.timestamp >= line.timestamp:
+    row = _kept(session, size, line, with_for_update=True)
+    if not _is_newer(row, line):
         return False
     if row is None:
         row = LogCosignature(size=size, witness=key.name, key_id=key.key_id)
@@ -370,6 +380,18 @@ def _keep(session: Session, size: int, line: VerifiedLine) -> bool:
     row.timestamp, row.line = line.timestamp, line.signature.line()
     session.flush()
     return True
+
+
+def _kept(
+    session: Session, size: int, line: VerifiedLine, *, with_for_update: bool = False
+) -> LogCosignature | None:
+    """The cosignature by the same witness that is here."""
+    key = line.verified.key
+    return session.get(LogCosignature, (size, key.name, key.key_id), with_for_update=with_for_update or None)
+
+
+def _is_newer(row: LogCosignature | None, line: VerifiedLine) -> bool:
+    return row is None or row.timestamp < line.timestamp
 
 
 def _after_commit(session: Session, anchor: Anchor, size: int, note: bytes) -> None:

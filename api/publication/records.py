@@ -56,6 +56,8 @@ def find_file(
     session: Session, digest: bytes, name: str
 ) -> tuple[PublishedAttestation, PublishedFile] | None:
     """A file of a published attestation."""
+    if "\0" in name:
+        return None  # PostgreSQL cannot be asked for it
     row = session.execute(
         select(PublishedAttestation, PublishedFile)
         .join(PublishedFile, PublishedFile.attestation_id == PublishedAttestation.id)
