@@ -98,7 +98,8 @@ def test_price_vectors_are_those_of_the_other_library() -> None:
 
 def test_the_page_explains_every_code_and_kind() -> None:
     page = (VECTORS.parent.parent / "docs" / "market.md").read_text()
-    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", page.partition("| code | meaning |")[2], re.MULTILINE)
+    table = page.partition("| code | meaning |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", table, re.MULTILINE)
     assert {code for row in rows for code in re.findall("`(.*?)`", row)} == set(MarketCode)
     kinds = re.findall(
         r"^\| `(\w+)` \|", page.partition("| kind | fields")[2].partition("\n\n")[0], re.MULTILINE

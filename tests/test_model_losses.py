@@ -78,7 +78,7 @@ def worked_case(kind: str, level: str, **changes: Any) -> Case:
     document = replace(
         document, history=past(series("X", closes(100_000, of_x)), series("Y", closes(5_000, of_y)))
     )
-    model = {
+    model: dict[str, Any] = {
         **head(kind),
         "measures": [measure("m", level, 20, shocks="absolute") | changes.pop("measure", {})],
         "bound": {"kind": "margin"},
@@ -215,7 +215,7 @@ def test_an_integer_solver_agrees(kind: str, changes: dict[str, Any]) -> None:
 
 
 def test_stress_at_the_boundary_and_by_the_solver() -> None:
-    model = {
+    model: dict[str, Any] = {
         **head("stress"),
         "past_expiry": "refuse",
         "scenarios": [
@@ -283,7 +283,7 @@ def test_sums_and_the_largest_of_measures() -> None:
                 each.ratio * shortfall(losses_of(case, account, each.prefix), each.weights, each.level)
                 for each in case.definition.measures  # type: ignore[attr-defined]
             ]
-            assert requirement == -((-100 * choose(parts)).__floor__())  # type: ignore[operator]
+            assert requirement == -((-100 * choose(parts)).__floor__())
         check_boundary(case, accounts, "USD")
     words = " ".join(added.definition.words().conditions)
     assert "the sum of (1) the Expected Shortfall at 90 %" in words
@@ -661,7 +661,7 @@ def test_proofs_of_the_examples(kind: str, tmp_path: Path) -> None:
 
 def test_other_wrappers_take_them_as_margin_models() -> None:
     case = case_of("expected-shortfall", {})
-    wrapped = {
+    wrapped: dict[str, Any] = {
         **head("survives"),
         "margin": {name: value for name, value in case.document.items() if name != "format"},
         "points": [{"name": "down", "moves": [{"of": "BTC", "price": "-0.2"}]}],

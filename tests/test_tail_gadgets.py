@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_meanings_are_those_of_integers_of_any_size() -> None:
     assert tail_sums((1, 2, 1), 3, 2, big)[0] == 2**70 * (2 * 9 + 5)
     assert quantiles((1, 2, 1), 1, big)[0] == 5 * 2**70
     # Here sums of 64-bit products would wrap.
-    narrow = [np.array([value << 60], np.int64) for value in (3, 2, 1)]
+    narrow: list[Any] = [np.array([value << 60], np.int64) for value in (3, 2, 1)]
     assert tail_sums((1, 1, 1), 3, 1, narrow)[0] == 6 << 60
 
 

@@ -31,6 +31,7 @@ from circuits.modelling.leaves import indicator, largest, order_statistic, small
 from circuits.modelling.model import Model
 from circuits.modelling.numeric import Numeric
 from circuits.modelling.tables import ChargeTable, HaircutTable, charge_table, haircut_table
+from circuits.modelling.tails import tail_quantile, tail_sum
 
 __all__ = [
     "ChargeTable",
@@ -63,6 +64,8 @@ __all__ = [
     "split",
     "stepped_charge",
     "sum_of_largest",
+    "tail_quantile",
+    "tail_sum",
     "tier_selector",
     "top_maximum",
     "two_slopes",
