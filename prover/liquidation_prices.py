@@ -68,7 +68,7 @@ COLUMNS: Final = (
 UNIT: Final = 10**8
 """Multiples are counted in 1/UNIT."""
 ACCOUNTS_AT_ONCE: Final = 1 << 16
-_KEPT_MODELS: Final = 1 << 10
+_KEPT_MODELS: Final = 1 << 8
 DEFAULT_MULTIPLES: Final = 1 << 12
 _LEVELS: Final = UNIT.bit_length()
 

@@ -52,7 +52,8 @@ from circuits.wrappers.wrapper import Wrapper, pass_on, read_inner
 from primitives.assets import Asset
 from primitives.strict_json import Json, JsonObject
 
-MAX_POINTS: Final = 256
+MAX_POINTS: Final = 64
+"""Every point builds the inner model once more."""
 MAX_STEPS: Final = 64
 
 
