@@ -10,6 +10,7 @@ import typer
 from primitives.backends import get_backend
 from primitives.strict_json import MAX_JSON_BYTES, Json
 from sealedbook.commands.greeks_command import greeks
+from sealedbook.commands.margin_backtest_command import backtest
 from sealedbook.commands.margin_balances_command import balances, liquidation_price, shortfalls, tables
 from sealedbook.commands.margin_rebalance_command import rebalance
 from sealedbook.market_options import read_market_file
@@ -27,6 +28,7 @@ app.command("liquidation-price")(liquidation_price)
 app.command("shortfalls")(shortfalls)
 app.command("tables")(tables)
 app.command("rebalance")(rebalance)
+app.command("backtest")(backtest)
 
 app.command("greeks")(greeks)
 
