@@ -17,8 +17,8 @@ _LEFT: Final = 70
 _RIGHT: Final = 20
 _TOP: Final = 50
 _GAP: Final = 70
-_LARGEST_BUFFER: Final = 6.0
-"""Buffers above are drawn at the edge: what matters is near 1."""
+_WHOLE: Final = 100.0
+"""Percent: a margin ratio at which an account is liquidated."""
 
 
 def backtest_to_json(backtest: Backtest) -> dict[str, Json]:
@@ -80,12 +80,15 @@ def backtest_svg(backtest: Backtest) -> str:
         f"<title>{html.escape(title)}</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         f'<text x="{_LEFT}" y="24" font-size="16" font-weight="bold">{html.escape(title)}</text>',
-        _text(_LEFT, _TOP - 8, "equity / requirement: median, and 5 % to 95 % of accounts with the policy"),
-        *_axes(_TOP, _LARGEST_BUFFER, (0, 1, 2, 3, 4, 5, 6)),
+        _text(
+            _LEFT,
+            _TOP - 8,
+            "requirement in % of equity: what 5 % of the accounts left exceed; band: with the policy, down to the best 5 %",
+        ),
+        *_axes(_TOP, _WHOLE, (0, 20, 40, 60, 80, 100)),
         _band(backtest.with_policy, _TOP),
-        _line(_median(backtest.without), _TOP, _LARGEST_BUFFER, "#b3421f", "6 4"),
-        _line(_median(backtest.with_policy), _TOP, _LARGEST_BUFFER, "#1f5fb3", ""),
-        _line([1.0] * len(backtest.path.times), _TOP, _LARGEST_BUFFER, "#444444", "2 3"),
+        _line(_ratios(backtest.without, 0), _TOP, _WHOLE, "#b3421f", "6 4"),
+        _line(_ratios(backtest.with_policy, 0), _TOP, _WHOLE, "#1f5fb3", ""),
         _text(_LEFT, second - 8, "liquidated accounts so far"),
         *_axes(second, most, sorted({0, most // 2, most})),
         _line(list(map(float, liquidations[0])), second, most, "#b3421f", "6 4"),
@@ -158,14 +161,18 @@ def _number(value: float) -> str:
     return f"{value:.10g}"
 
 
-def _median(run: RunFigures) -> list[float]:
-    return [step.buffers[len(QUANTILES) // 2] if step.buffers else 0.0 for step in run.steps]
+def _ratios(run: RunFigures, quantile: int) -> list[float]:
+    """The margin ratio in percent, step by step; 0 where no account has a requirement."""
+    buffers = [step.buffers[quantile] if step.buffers else 0.0 for step in run.steps]
+    return [
+        min(_WHOLE, _WHOLE / buffer) if buffer > 0 else _WHOLE * bool(step.buffers)
+        for buffer, step in zip(buffers, run.steps, strict=True)
+    ]
 
 
 def _band(run: RunFigures, top: int) -> str:
-    low = [step.buffers[0] if step.buffers else 0.0 for step in run.steps]
-    high = [step.buffers[-1] if step.buffers else 0.0 for step in run.steps]
-    points = [*_points(high, top, _LARGEST_BUFFER), *reversed(_points(low, top, _LARGEST_BUFFER))]
+    upper, lower = _points(_ratios(run, 0), top, _WHOLE), _points(_ratios(run, -1), top, _WHOLE)
+    points = [*upper, *reversed(lower)]
     return f'<polygon fill="#1f5fb3" fill-opacity="0.15" points="{" ".join(points)}"/>'
 
 
