@@ -35,7 +35,9 @@ from circuits.market.snapshot import Cash, Settlement, Spot
 from circuits.model_document import compile_model, read_definition
 from circuits.modelling.explanation import explain
 from circuits.models.historical_model import decayed_weights
+from circuits.wrappers.shocks import Shock, parse_shock, shocked_market
 from primitives.assets import Asset
+from primitives.strict_json import Json, JsonError
 
 KINDS = ("expected-shortfall", "value-at-risk", "stress")
 
@@ -672,3 +674,55 @@ def test_other_wrappers_take_them_as_margin_models() -> None:
     moved_cash = moved([0] * len(ASSETS), 0, 1)
     assert by_witness(statement, [moved_cash]) == [True]
     assert batch_of([moved_cash]).account_count == 1
+
+
+@pytest.mark.parametrize("kind", ["expected-shortfall", "stress"])
+def test_between_two_prices_without_options_the_ends_prove_it(kind: str) -> None:
+    """Equity less measure is concave along a line of prices, up to the rounding of losses and of their ratio."""
+    if kind == "stress":
+        document = load_example("stress")[0].document | {"bound": {"kind": "margin"}}
+    else:
+        document = case_of(kind, {}).document
+    linear = tuple(asset for asset in ASSETS if "-30D-" not in asset.id)
+    inner = {name: value for name, value in document.items() if name != "format"}
+    ends = [("down", "-0.3", "0.2"), ("up", "0.4", "-0.25")]
+    wrapped: dict[str, Any] = {
+        **head("survives"),
+        "margin": inner,
+        "points": [
+            {"name": name, "moves": [{"of": "BTC", "price": btc}, {"of": "ETH", "price": eth}]}
+            for name, btc, eth in ends
+        ],
+        "segments": [{"from": "down", "to": "up"}],
+    }
+    bare = MarketDocument(market().snapshot, history=history(120))
+    compile_model(json.dumps(wrapped).encode(), linear, bare)
+    # The option makes it curved, and a quantile is not convex.
+    refuse_compilation(wrapped, bare, ASSETS, "is an option")
+    quantile = {
+        name: value for name, value in case_of("value-at-risk", {}).document.items() if name != "format"
+    }
+    with pytest.raises(JsonError, match="is not known to be concave"):
+        read_definition(json.dumps(wrapped | {"margin": quantile}).encode())
+
+    def slack(part: Fraction, account: Account) -> int:
+        moves: list[Json] = [
+            {"of": of, "price": str(float((1 - part) * Fraction(low) + part * Fraction(high)))}
+            for of, low, high in (("BTC", "-0.3", "0.4"), ("ETH", "0.2", "-0.25"))
+        ]
+        shock = parse_shock({"name": "p", "moves": moves}, "$")
+        result = Case(dict(document), shocked(bare, shock), linear).evaluate([account])
+        return int(result.equity[0] - result.requirement[0])
+
+    generator = random.Random(6)
+    for _ in range(4):
+        account = [0, *(generator.randint(-20_000, 20_000) for _ in linear[1:])]
+        tolerance = 100 * 2 * sum(map(abs, account))
+        chord = (slack(Fraction(0), account) + slack(Fraction(1), account)) / 2
+        assert slack(Fraction(1, 2), account) >= chord - tolerance
+
+
+def shocked(document: MarketDocument, shock: Shock) -> MarketDocument:
+    moved_market = shocked_market(document, shock)
+    assert isinstance(moved_market, MarketDocument)
+    return moved_market

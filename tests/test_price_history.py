@@ -14,12 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 from test_cli import run
 from vectors.generate_loss_examples import ASSETS, history, last_close, market, value_at_risk_model
+from vectors.generate_scenario_examples import snapshot, underlying
 
+import prover.history_file
 from circuits.market.document import parse_market
 from circuits.market.errors import MarketCode, MarketError
 from circuits.market.example_history import example_history
-from circuits.market.history import Calendar, PriceHistory, Series, Step, Subject
+from circuits.market.historical_scenarios import ReturnRule, historical_scenarios, with_own_prices
+from circuits.market.history import MAX_TIMES, Calendar, PriceHistory, Series, Step, Subject
 from circuits.market.history_document import history_to_bytes, history_to_json, parse_history
+from circuits.market.snapshot import Cash
 from primitives.strict_json import JsonError, canonical_json
 from prover.history_file import HistoryFileError, calendar_of, history_from_csv, history_from_parquet
 from sealedbook.output import ExitCode
@@ -186,6 +190,54 @@ def test_figures_that_are_not_finite_are_refused(name: str) -> None:
     with pytest.raises(MarketError, match=r"2026-01-03T00:00:00Z: NaN is not a finite number") as caught:
         PriceHistory("USD", DAILY, (), times, (Series(Subject(is_instrument=False, id="BTC"), **figures),))
     assert (caught.value.code, caught.value.where) == (MarketCode.NUMBER, f"series[0].{name}[1]")
+
+
+def test_histories_are_bounded() -> None:
+    times = tuple(START + timedelta(days=place) for place in range(MAX_TIMES + 1))
+    long = Series(Subject(is_instrument=False, id="BTC"), (Decimal(1),) * len(times))
+    with pytest.raises(MarketError, match=f"times: has {MAX_TIMES + 1} entries, more than {MAX_TIMES}"):
+        PriceHistory("USD", DAILY, (), times, (long,))
+    with pytest.raises(JsonError, match="is longer than") as caught:
+        parse_history(altered(lambda d: d["series"][0]["closes"].__setitem__(0, "1" * 200)))
+    assert caught.value.path == "$.series[0].closes[0]"
+    with pytest.raises(JsonError, match="more than 256"):
+        parse_history(altered(lambda d: d.update(sources=[{"name": "a", "reference": ""}] * 257)))
+
+
+def test_tables_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, reason in (
+        ("MAX_HISTORY_ROWS", "has more than 1 rows"),
+        ("MAX_SERIES", "has more than 1 series"),
+        ("MAX_TIMES", "has more than 1 times"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(prover.history_file, name, 1)
+            with pytest.raises(HistoryFileError, match=reason):
+                history_from_csv(CSV.encode(), DAILY, "USD")
+
+
+def test_ids_that_stand_for_instruments_of_their_own_are_reserved() -> None:
+    document = snapshot(
+        [underlying("BTC", "70000", ()), underlying("instrument USDC", "1", ())], [Cash("USDC", Decimal(1))]
+    )
+    closes = tuple(map(Decimal, (1, 1, 1)))
+    own = Series(Subject(is_instrument=True, id="USDC"), closes)
+    times = tuple(START + timedelta(days=place) for place in range(3))
+    with pytest.raises(MarketError, match="'instrument USDC' is a reserved id"):
+        with_own_prices(document.snapshot, PriceHistory("USD", DAILY, (), times, (own,)))
+
+
+def test_hours_are_named_in_full() -> None:
+    times = tuple(START + timedelta(hours=place) for place in range(3))
+    btc = Series(Subject(is_instrument=False, id="BTC"), tuple(map(Decimal, (4, 5, 3))))
+    hourly = PriceHistory("USD", Calendar(Step.HOUR), (), times, (btc,))
+    found = historical_scenarios(market().snapshot, hourly, ReturnRule(2), ["BTC"], "m: ")
+    assert [scenario.label for scenario in found] == [
+        "m: 2026-01-02T00:00:00Z to 2026-01-02T01:00:00Z",
+        "m: 2026-01-02T01:00:00Z to 2026-01-02T02:00:00Z",
+    ]
+    moves = [scenario.move_of("BTC") for scenario in found]
+    assert [move.multiple for move in moves if move] == [Decimal("1.25"), Decimal("0.6")]
 
 
 # Tables.

@@ -48,6 +48,11 @@ class ExpectedShortfall(HistoricalModel):
         return f"the Expected Shortfall at {float(100 * measure.level):g} %: the mean of the largest losses"
 
     @property
+    def has_concave_slack(self) -> bool:
+        """Without options losses are linear in prices, and their tail is convex."""
+        return True
+
+    @property
     def title(self) -> str:
         """For people."""
         return "historical Expected Shortfall"

@@ -72,6 +72,11 @@ class Stress(LossModel):
         del model
         return [Term(Fraction(1), maximum({**losses.by_label, _NO_LOSS: 0}, label="worst loss"), "", 1)]
 
+    @property
+    def has_concave_slack(self) -> bool:
+        """Without options every loss is linear in prices."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         labels = [scenario.label for scenario in self.scenarios.scenarios]
