@@ -83,7 +83,7 @@ def backtest_svg(backtest: Backtest) -> str:
         _text(
             _LEFT,
             _TOP - 8,
-            "requirement in % of equity: what 5 % of the accounts left exceed; band: with the policy, down to the best 5 %",
+            "requirement in % of equity: what 5 % of the accounts left exceed; band: with the policy, to what 95 % do",
         ),
         *_axes(_TOP, _WHOLE, (0, 20, 40, 60, 80, 100)),
         _band(backtest.with_policy, _TOP),
