@@ -297,6 +297,17 @@ def test_sums_and_the_largest_of_measures() -> None:
     assert not any("added up" in text for text in largest.definition.words().conservative)
 
 
+@pytest.mark.parametrize("kind", MEASURES)
+def test_a_measure_that_is_a_gain_counts_as_no_loss(kind: str) -> None:
+    case = worked_case(kind, "0.5", measure={"returns": 3})
+    rising = past(series("X", closes(90_000, (5, 6, 7))), series("Y", closes(4_000, (0, 0, 0))))
+    case = Case(case.document, replace(case.market, history=rising), case.assets)
+    long = [-300_000, 3, 0]
+    assert case.evaluate([long]).requirement.tolist() == [0]
+    assert by_meaning(case.model, [long, [-300_001, 3, 0]]) == [True, False]
+    assert by_witness(case.model.compile(), [long, [-300_001, 3, 0]]) == [True, False]
+
+
 def test_charges_on_gross_positions() -> None:
     plain = case_of("expected-shortfall", {})
     charged = plain.altered(

@@ -20,9 +20,10 @@ import prover.history_file
 from circuits.market.document import parse_market
 from circuits.market.errors import MarketCode, MarketError
 from circuits.market.example_history import example_history
-from circuits.market.historical_scenarios import ReturnRule, historical_scenarios, with_own_prices
+from circuits.market.historical_scenarios import ReturnRule, Shocks, historical_scenarios, with_own_prices
 from circuits.market.history import MAX_TIMES, Calendar, PriceHistory, Series, Step, Subject
 from circuits.market.history_document import history_to_bytes, history_to_json, parse_history
+from circuits.market.scenarios import Move, VolatilityMove
 from circuits.market.snapshot import Cash
 from primitives.strict_json import JsonError, canonical_json
 from prover.history_file import HistoryFileError, calendar_of, history_from_csv, history_from_parquet
@@ -225,6 +226,28 @@ def test_ids_that_stand_for_instruments_of_their_own_are_reserved() -> None:
     times = tuple(START + timedelta(days=place) for place in range(3))
     with pytest.raises(MarketError, match="'instrument USDC' is a reserved id"):
         with_own_prices(document.snapshot, PriceHistory("USD", DAILY, (), times, (own,)))
+
+
+def test_volatilities_move_by_their_ratio_or_their_difference() -> None:
+    times = tuple(START + timedelta(days=place) for place in range(2))
+    volatilities = (Decimal("0.5"), Decimal("0.4"))
+    btc = Series(Subject(is_instrument=False, id="BTC"), (Decimal(3), Decimal(4)), volatilities)
+    two = PriceHistory("USD", DAILY, (), times, (btc,))
+
+    def move(**rule: Any) -> Move:
+        (scenario,) = historical_scenarios(market().snapshot, two, ReturnRule(1, **rule), ["BTC"], "")
+        found = scenario.move_of("BTC")
+        assert found is not None
+        return found
+
+    relative, absolute = Shocks.RELATIVE, Shocks.ABSOLUTE
+    third = Decimal("1.333333333333")
+    assert move() == Move("BTC", multiple=third)
+    changed = VolatilityMove(change=Decimal("-0.2"))
+    assert move(shocks=relative, has_volatilities=True) == Move("BTC", multiple=third, volatility=changed)
+    assert move(shocks=absolute) == Move("BTC", addition=Decimal(1))
+    points = VolatilityMove(points=Decimal("-0.1"))
+    assert move(shocks=absolute, has_volatilities=True) == Move("BTC", addition=Decimal(1), volatility=points)
 
 
 def test_hours_are_named_in_full() -> None:

@@ -95,13 +95,21 @@ def test_a_tail_of_gains_is_negative_and_a_quantile_of_gains_zero() -> None:
     check_agreement(other, [[10, 0, 0, 0], [10, 0, 0, -1]], [True, False])
 
 
+def test_a_quantile_and_a_gain_of_the_greatest_size_fit_a_row() -> None:
+    model = small_model()
+    held = model.position("A")
+    value = tail_quantile({"up": held, "down": -held}, (1, 1), 0, label="tail")
+    model.require(model.position("CASH") - value >= 0, "margin")
+    check_agreement(model, [[63, 0, 0, 63], [-63, 0, 0, 63], [63, 0, 0, 62]], [True, True, False])
+
+
 def test_meanings_are_those_of_integers_of_any_size() -> None:
     big = [np.array([value * 2**70], object) for value in (5, -3, 9)]
     assert tail_sums((1, 2, 1), 3, 2, big)[0] == 2**70 * (2 * 9 + 5)
     assert quantiles((1, 2, 1), 1, big)[0] == 5 * 2**70
     # Here sums of 64-bit products would wrap.
     narrow: list[Any] = [np.array([value << 60], np.int64) for value in (3, 2, 1)]
-    assert tail_sums((1, 1, 1), 3, 1, narrow)[0] == 6 << 60
+    assert tail_sums((1, 2, 1), 4, 1, narrow)[0] == 8 << 60
 
 
 def test_what_it_costs() -> None:
