@@ -140,8 +140,9 @@ def test_bands_at_realistic_sizes_to_the_last_unit() -> None:
 def test_leverage_is_a_requirement() -> None:
     model = small(leverage="1.5", positions="signed")
     result = model.evaluate(batch_of([[10, -5, -1], [10, 0, -14]]), ASSETS, market(PRICES))
-    assert result.equity.tolist() == [54, 56]
-    assert result.requirement.tolist() == [58, 56]
+    assert result.scale == 3
+    assert result.equity.tolist() == [3 * 54, 3 * 56]
+    assert result.requirement.tolist() == [2 * 86, 2 * 84]
     assert result.sufficient.tolist() == [False, True]
 
 

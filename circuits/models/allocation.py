@@ -18,28 +18,22 @@ from fractions import Fraction
 from math import lcm
 from typing import ClassVar, Final, Self
 
-import numpy as np
-
 from circuits.modelling.booleans import sign_test
-from circuits.modelling.definition import Evaluator, ModelDefinition, Numbers, expect_market
+from circuits.modelling.definition import ModelDefinition, Numbers, expect_market
 from circuits.modelling.errors import ModelError
-from circuits.modelling.evaluation import MarginResult
 from circuits.modelling.expressions import Expression
 from circuits.modelling.gadgets import absolute_value, sum_of_largest
 from circuits.modelling.model import Model
-from circuits.modelling.numeric import Numeric
 from circuits.modelling.words import ModelWords
-from circuits.models.allocation_conditions import Condition, Linear, all_of, plus
+from circuits.models.allocation_conditions import TOTAL, Condition, Linear, all_of, plus
 from circuits.models.allocation_document import AllocationDocument, ShareBand
-from circuits.positions import PositionBatch
 from circuits.prices import PriceDocument, PriceError
 from circuits.public_market import PublicMarket
-from circuits.rows import Scope
 from primitives.assets import Asset
-from primitives.backend import Backend
 from primitives.strict_json import JsonObject
 
 NET_VALUE: Final = "net value"
+LEVERAGE: Final = "leverage"
 
 
 @dataclass(frozen=True)
@@ -96,37 +90,20 @@ class Allocation(ModelDefinition):
         prices = self.unit_values(model.assets, market)
         for asset in prices:
             model.position(asset, non_negative=self.document.is_long)
-        for condition in self.conditions(list(prices)):
-            _require(model, condition, prices, self.numbers)
-
-    def evaluator(
-        self, assets: Iterable[Asset], market: PublicMarket | None, backend: Backend | None = None
-    ) -> Evaluator:
-        """Equity is the value of the portfolio; the requirement what the limit of leverage asks for, 0 without."""
-        del backend
-        listed = tuple(assets)
-        model = self.model(listed, market, Scope.ACCOUNT)
-        prices = self.unit_values(listed, market)
         leverage = self.document.leverage
-        value = model.linear(prices)
-        gross = model.sum(price * absolute_value(model.position(asset)) for asset, price in prices.items())
-
-        def evaluate(batch: PositionBatch) -> MarginResult:
-            numeric = Numeric(model, batch)
-            required = np.zeros(batch.account_count, object)
-            if leverage is not None:
-                required = -(-(leverage.denominator * numeric.value(gross)) // leverage.numerator)
-            nothing = (None,) * batch.account_count
-            return MarginResult(numeric.value(value), required, numeric.satisfied(), nothing)
-
-        return evaluate
+        for condition in self.conditions(list(prices)):
+            if condition.label == (NET_VALUE if leverage is None else LEVERAGE):
+                _require_margin(model, condition, prices, leverage)
+            else:
+                _require(model, condition, prices, self.numbers)
 
 
 class _Conditions:
     def __init__(self, document: AllocationDocument, assets: Sequence[str]) -> None:
         self._document = document
         self._assets = tuple(assets)
-        self._total = all_of(assets)
+        self._known = frozenset(assets)
+        self._total: Linear = {TOTAL: 1}
 
     def all(self) -> Iterator[Condition]:
         """In the order of the document's fields; last that the portfolio is not worth less than nothing."""
@@ -151,7 +128,7 @@ class _Conditions:
                 largest_weight=denominator,
             )
         if document.leverage is not None:
-            yield self._sizes("leverage", "$.leverage", document.leverage, self._assets)
+            yield self._sizes(LEVERAGE, "$.leverage", document.leverage, self._assets)
         if document.target is not None:
             yield self._drift()
         if document.holdings is not None:
@@ -216,7 +193,7 @@ class _Conditions:
 
     def _check_known(self, assets: Iterable[str], path: str) -> None:
         for asset in assets:
-            if asset not in self._total:
+            if asset not in self._known:
                 raise ModelError(f"{_place(path)}: asset {asset!r} is not in the book")
 
 
@@ -244,13 +221,27 @@ def _require(model: Model, condition: Condition, prices: Mapping[str, int], numb
     model.require(expression >= 0, condition.label, width=width)
 
 
+def _require_margin(
+    model: Model, condition: Condition, prices: Mapping[str, int], leverage: Fraction | None
+) -> None:
+    """The condition that is reported as equity and requirement: leverage, or else that V is not negative."""
+    value = model.linear(prices)
+    if leverage is None:
+        model.require_margin(value, model.constant(0), label=condition.label)
+        return
+    gross = model.sum(price * absolute_value(model.position(asset)) for asset, price in prices.items())
+    numerator, denominator = leverage.numerator, leverage.denominator
+    model.require_margin(numerator * value, denominator * gross, label=condition.label, scale=numerator)
+
+
 def _form(model: Model, form: Linear, prices: Mapping[str, int]) -> Expression:
-    return model.linear({asset: coefficient * prices[asset] for asset, coefficient in form.items()})
+    whole = form.get(TOTAL, 0)
+    return model.linear({asset: (form.get(asset, 0) + whole) * price for asset, price in prices.items()})
 
 
 def _size(model: Model, form: Linear, prices: Mapping[str, int], label: str) -> Expression:
     """``|form|``; of one asset by the split of its position, which other rows share."""
-    if len(form) == 1:
+    if len(form) == 1 and TOTAL not in form:
         ((asset, coefficient),) = form.items()
         return abs(coefficient) * prices[asset] * absolute_value(model.position(asset))
     return absolute_value(_form(model, form, prices), label=f"{label}: {next(iter(form))}")

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 Linear = Mapping[str, int]
-"""Coefficients of the values of assets."""
+"""Coefficients of the values of assets, and of V under the name `TOTAL`."""
+TOTAL: Final = ""
+"""No asset has this name."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,12 @@ class Condition:
     least_passed: int = 0
 
     def slack(self, values: Mapping[str, int]) -> int:
-        """How far from the bound, in units of ``1/scale`` value unit; of tests, how many pass beyond those needed."""
+        """How far from the bound, in units of ``1/scale`` value unit; of tests, how many pass beyond those needed.
+
+        `values` has those of all assets, and may have V under `TOTAL`.
+        """
+        if TOTAL not in values:
+            values = with_total(values)
         if self.tests:
             return sum(evaluate(test, values) >= 0 for test in self.tests) - self.least_passed
         result = evaluate(self.linear, values)
@@ -55,6 +63,11 @@ def evaluate(form: Linear, values: Mapping[str, int]) -> int:
     return sum(coefficient * values[asset] for asset, coefficient in form.items())
 
 
+def with_total(values: Mapping[str, int]) -> dict[str, int]:
+    """The values of all assets, and V."""
+    return {**values, TOTAL: sum(values.values())}
+
+
 def plus(form: Linear, other: Linear, factor: int = 1) -> Linear:
     """``form + factor other``, without zeros."""
     result = dict(form)
@@ -64,5 +77,5 @@ def plus(form: Linear, other: Linear, factor: int = 1) -> Linear:
 
 
 def all_of(assets: Sequence[str]) -> Linear:
-    """V."""
+    """The sum of these."""
     return dict.fromkeys(assets, 1)

@@ -36,6 +36,8 @@ _SMALL_COEFFICIENT: Final = 1 << 30
 _MARGINS: Final = (0.0, 1.0, 4.0, 32.0)
 _MOST_COUNTED: Final = 200
 """With more assets than that, trades are not counted."""
+_MOST_NODES: Final = 4096
+"""Of the search for the fewest trades: it must not take minutes, and not depend on the machine."""
 _TIE: Final = 1e-9
 _SHRINKING_ROUNDS: Final = 2
 
@@ -161,7 +163,7 @@ class Planner:
         for candidate in (fewest, solution):
             if candidate is not None:
                 trades = _whole_trades(program, candidate)
-                if not self.problem.failing(self.problem.settle(amounts, trades)):
+                if self.problem.is_satisfied(self.problem.settle(amounts, trades)):
                     return trades, least
         return self._large(amounts)
 
@@ -178,7 +180,7 @@ class Planner:
                 if found is None:
                     break
                 trades = self._rounded(tightened, found)
-                if not self.problem.failing(self.problem.settle(amounts, trades)):
+                if self.problem.is_satisfied(self.problem.settle(amounts, trades)):
                     return self._shrunk(amounts, trades), least
         raise self._failure(amounts)
 
@@ -211,16 +213,23 @@ class Planner:
         return trades
 
     def _smallest(self, amounts: Amounts, trades: Mapping[str, int], asset: str, amount: int) -> int:
-        """By bisection: the conditions that are not counts hold on an interval of amounts."""
+        """Steps that double, then bisection: conditions that are not counts hold on an interval of amounts."""
         sign = 1 if amount > 0 else -1
-        low, high = -1, abs(amount)
+
+        def fits(size: int) -> bool:
+            return self.problem.is_satisfied(self.problem.settle(amounts, {**trades, asset: sign * size}))
+
+        high, step = abs(amount), 1
+        while step <= high and fits(high - step):
+            high -= step
+            step *= 2
+        low = max(-1, high - step)
         while high - low > 1:
             middle = (low + high) // 2
-            after = self.problem.settle(amounts, {**trades, asset: sign * middle})
-            if self.problem.failing(after):
-                low = middle
-            else:
+            if fits(middle):
                 high = middle
+            else:
+                low = middle
         return sign * high
 
     def _failure(self, amounts: Amounts) -> PlanError:
@@ -244,7 +253,7 @@ def _fewest_trades(program: Program, solution: Solution, tie: float) -> Solution
         program.require(_gate(is_traded, most, {bought: step, sold: step}))
         counts[is_traded] = 1.0
     program.require(_gate(None, solution.objective + tie, traded.coefficients))
-    return program.solve(counts)
+    return program.solve(counts, most_nodes=_MOST_NODES)
 
 
 def _gate(boolean: int | None, most: float, terms: Mapping[int, float]) -> Form:

@@ -17,7 +17,7 @@ from fractions import Fraction
 
 from circuits.modelling.errors import ModelError
 from circuits.models.allocation import Allocation
-from circuits.models.allocation_conditions import Condition
+from circuits.models.allocation_conditions import Condition, with_total
 from circuits.public_market import PublicMarket
 from primitives.assets import Asset
 
@@ -74,8 +74,13 @@ class PlanningProblem:
 
     def failing(self, amounts: Amounts) -> list[Condition]:
         """The conditions that a portfolio does not satisfy."""
-        values = self.values(amounts)
+        values = with_total(self.values(amounts))
         return [condition for condition in self.conditions if not condition.holds(values)]
+
+    def is_satisfied(self, amounts: Amounts) -> bool:
+        """Whether a portfolio satisfies all conditions."""
+        values = with_total(self.values(amounts))
+        return all(condition.holds(values) for condition in self.conditions)
 
     def traded(self, trades: Amounts) -> int:
         """Value units."""

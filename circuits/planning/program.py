@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array
 
-from circuits.models.allocation_conditions import Condition, Linear
+from circuits.models.allocation_conditions import TOTAL, Condition, Linear
 from circuits.planning.problem import Amounts, PlanningProblem
 
 _TOLERANCE: Final = 1e-10
@@ -34,6 +34,7 @@ _TOLERANCE: Final = 1e-10
 _LARGEST_STEP: Final = 16.0
 """No trade is larger than that many times the gross value of the portfolio."""
 _INFINITY: Final = np.inf
+_CANCELLED: Final = 1e-15
 
 
 @dataclass
@@ -110,10 +111,13 @@ class Program:
             form.add(Form({bought: step, sold: step}))
         return form
 
-    def solve(self, objective: Mapping[int, float] | None = None) -> Solution | None:
+    def solve(
+        self, objective: Mapping[int, float] | None = None, *, most_nodes: int | None = None
+    ) -> Solution | None:
         """The least value of the objective (what is traded, if none is given); None if nothing is feasible.
 
-        Integers are fixed and the rest is solved once more, more precisely.
+        Integers are fixed and the rest is solved once more, more precisely. With `most_nodes` the search for integers
+        gives up after so many, and the answer is None then too.
         """
         costs = np.zeros(len(self._lower))
         for variable, cost in (self._objective if objective is None else objective).items():
@@ -123,12 +127,14 @@ class Program:
         integral = np.array(self._integral)
         rounded: Solution | None = None
         if integral.any():
-            found = milp(
+            # Its stubs have no limit of nodes among the options.
+            search: Any = milp
+            found = search(
                 costs,
                 constraints=LinearConstraint(matrix, least, _INFINITY),
                 bounds=Bounds(lower, upper),
                 integrality=integral,
-                options={"mip_rel_gap": 0.0},
+                options={"mip_rel_gap": 0.0} | ({} if most_nodes is None else {"node_limit": most_nodes}),
             )
             if found.status != 0 or found.x is None:
                 return None
@@ -189,6 +195,13 @@ class Program:
                 cash.add(Form({bought: -(1 + fee), sold: 1 - fee}))
         if self._whole:
             forms[problem.cash] = self._whole_cash(amounts.get(problem.cash, 0), gross)
+        whole = Form()
+        for form in list(forms.values()):
+            whole.add(form)
+        # What is bought is paid for, so that most of it cancels.
+        forms[TOTAL] = Form(
+            {v: c for v, c in whole.coefficients.items() if abs(c) > _CANCELLED}, whole.constant
+        )
         self._objective = dict(self.traded_form().coefficients)
         for condition in problem.conditions:
             if condition.label not in without:
@@ -273,8 +286,10 @@ class Program:
             for asset, coefficient in linear.items():
                 weights[asset] = weights.get(asset, 0.0) + abs(coefficient * factor)
         prices, cash = self._problem.prices, self._problem.cash
-        moved = sum(weight * prices[asset] for asset, weight in weights.items())
+        moved = sum(weight * prices[asset] for asset, weight in weights.items() if asset != TOTAL)
         moved += weights.get(cash, 0.0) * 2 * sum(prices.values())
+        # The whole changes with fees, and by less than a base unit of cash.
+        moved += weights.get(TOTAL, 0.0) * (prices[cash] + float(self._problem.fee) * sum(prices.values()))
         return moved / self.unit + 1e-9 * sum(weights.values())
 
 
