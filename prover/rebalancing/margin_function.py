@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import lcm
 from typing import Final
 
@@ -78,10 +79,14 @@ class MarginFunction:
         self.scale = lcm(*(margin.scale for margin in self._margins))
         self.units = definition.numbers.units
 
-    @property
+    @cached_property
     def is_concave(self) -> bool:
-        """Whether every slack is a concave function of what an account holds: the searches are then exact."""
-        return all(
+        """Whether every slack is a concave function of what an account holds: the searches are then exact.
+
+        Curvature says so where no boolean takes part; of booleans it only says which way a prover may err.
+        """
+        is_lowered_to_lines = all(each.width > 1 for each in self._model.compile().auxiliaries)
+        return is_lowered_to_lines and all(
             margin.equity.curvature.is_concave and margin.requirement.curvature.is_convex
             for margin in self._margins
         )
