@@ -28,6 +28,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from sealing_support import Sealed, fastest_backend, resign, seal
 from solvency_support import SOLVENT, TOTALS, prove, prove_accounts, reserves_document
 
+from api.check_page import load_check_page
 from prover.certificate import make_certificate
 
 MISSING: Final = what_is_missing()
@@ -679,12 +680,16 @@ def test_policy_of_the_file(built_page: Path) -> None:
     assert directives == {
         "default-src": "'none'",
         "connect-src": "'none'",
-        "img-src": "data: blob:",
+        "img-src": "data:",
         "worker-src": "blob:",
         "form-action": "'none'",
         "base-uri": "'none'",
     }
     assert html.index("Content-Security-Policy") < html.index("<script")
+    # The service says the same in its header, which has to be as strict: a browser holds a page to both.
+    header = dict(part.split(" ", 1) for part in load_check_page(built_page).policy.split("; "))
+    assert header.pop("frame-ancestors") == "'none'"
+    assert header == dict(part.split(" ", 1) for part in found[1].split("; "))
     assert [file.name for file in built_page.parent.iterdir()] == ["index.html"]
 
 

@@ -6,7 +6,7 @@ const PLACE = '<!--content-security-policy-->';
 /**
  * The policy that the built page carries: no connection to anywhere, no script or style but those in the file.
  *
- * A worker of a `blob:` URL inherits it. `blob:` pictures are those that the user drops to have a QR code read.
+ * A worker of a `blob:` URL inherits it. Pictures of QR codes are decoded from the file itself, which loads nothing.
  */
 function policy(scripts: readonly string[], styles: readonly string[]): string {
   const sources = (parts: readonly string[]): string => (parts.length === 0 ? "'none'" : parts.join(' '));
@@ -14,7 +14,7 @@ function policy(scripts: readonly string[], styles: readonly string[]): string {
     "default-src 'none'",
     `script-src ${sources(scripts)}`,
     `style-src ${sources(styles)}`,
-    'img-src data: blob:',
+    'img-src data:',
     'worker-src blob:',
     "connect-src 'none'",
     "form-action 'none'",

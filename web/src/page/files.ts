@@ -9,6 +9,8 @@ export const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
 export const MAX_BINARY_BYTES = 128 * 1024 * 1024;
 export const MAX_TOTAL_BYTES = 256 * 1024 * 1024;
 export const MAX_FILES = 4096;
+/** That an attestation may list (docs/protocol.md): every added file is looked up among them. */
+const MAX_LISTED = 65_536;
 
 export type Kind = 'opening' | 'certificate' | 'attestation' | 'signature' | 'leaves' | 'proof' | 'document';
 
@@ -44,7 +46,7 @@ export class HexText extends FileProblem {}
 export function listedNames(attestation: Uint8Array): readonly string[] {
   const document = parsed(attestation);
   const files = isRecord(document) ? document['files'] : undefined;
-  if (!Array.isArray(files)) return [];
+  if (!Array.isArray(files) || files.length > MAX_LISTED) return [];
   return files.flatMap((file: unknown) => {
     const name = isRecord(file) ? file['name'] : undefined;
     return typeof name === 'string' ? [name] : [];

@@ -22,11 +22,11 @@ export function isPrintable(text: string): boolean {
 
 /** One to `most` printable characters (code points), no white space at either end. */
 export function checkName(text: string, most: number, what: string): string {
-  const length = Array.from(text).length;
-  if (length === 0) {
+  if (text === '') {
     throw new FormError(`${what}: is empty`);
   }
-  if (length > most) {
+  // A code point has at most two units: what has more is not taken apart to be counted.
+  if (text.length > 2 * most || Array.from(text).length > most) {
     throw new FormError(`${what}: is longer than ${most} characters`);
   }
   if (!isPrintable(text)) {
@@ -56,6 +56,10 @@ export function checkAssetId(id: string, what: string): string {
 export function checkAccountId(id: string, what: string): string {
   if (id === '') {
     throw new FormError(`${what}: is empty`);
+  }
+  // First: looking for white space at an end takes the square of how much there is inside.
+  if (id.length > MAX_ACCOUNT_ID_BYTES) {
+    throw new FormError(`${what}: is longer than ${MAX_ACCOUNT_ID_BYTES} bytes`);
   }
   if (!isWellFormed(id) || NOT_IN_ACCOUNT_IDS.test(id)) {
     throw new FormError(`${what}: has control characters or line breaks`);
