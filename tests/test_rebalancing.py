@@ -310,7 +310,7 @@ def test_withdrawals_leave_the_lower_multiple() -> None:
 
 def test_one_account_alone() -> None:
     backend = fastest_backend()
-    parsed = {"policy": policy(usdt()), "model": MODEL, "market": MARKET}
+    parsed: dict[str, Any] = {"policy": policy(usdt()), "model": MODEL, "market": MARKET}
     assert rebalance(TABLE, backend, **parsed, account="pair").summary().by_status["restored"] == 1
     assert rebalance(TABLE, backend, **parsed, account="poor").summary().by_status["restored"] == 0
     with pytest.raises(PolicyError, match="the account is not in the book"):
