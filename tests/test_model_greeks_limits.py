@@ -16,7 +16,7 @@ from circuits.book_statement import compile_book, find_breaches
 from circuits.claim_statement import ClaimDocumentError
 from circuits.market.document import MarketDocument, market_to_json
 from circuits.market.risk_array import Greek
-from circuits.market.snapshot import Cash, Spot
+from circuits.market.snapshot import Cash, Settlement, Spot
 from circuits.model_document import compile_model, read_definition
 from circuits.modelling import ModelError, Numeric
 from circuits.models.greeks_limits import GreeksLimits
@@ -324,3 +324,17 @@ def test_a_market_that_does_not_fit_is_the_models_fault() -> None:
         compile_book(model, None, ASSETS, 8)
     with pytest.raises(ClaimDocumentError, match=r"^model: \$.kind: is not 'balanced-book'"):
         compile_book(b'{"format":"sealedbook/model/v1","kind":"non-negative"}', None, ASSETS, 8)
+
+
+def test_a_row_that_could_wrap_for_totals_alone_is_refused() -> None:
+    """Coefficients of 164 bits: within the order for amounts of 64 bits, and beyond it for totals."""
+    inverse = contract("BTC-INV", "BTC", "70000", settlement=Settlement.INVERSE)
+    market = snapshot([underlying("BTC", "70000", [])], [inverse, Cash("USD", number("1"))])
+    assets = (Asset("BTC-INV", 0), Asset("USD", 6))
+    entry = limit("share", "delta", measure="equity", share="0." + "3" * 50)
+    model = json.dumps(limits("balanced-book", [entry])).encode()
+    with pytest.raises(
+        ClaimDocumentError, match="row 'share: long' could wrap around modulo the group order"
+    ):
+        compile_book(model, market.to_bytes(), assets, 1 << 32)
+    assert compile_book(model.replace(b"3" * 50, b"3" * 9), market.to_bytes(), assets, 1 << 32)
