@@ -322,3 +322,11 @@ def test_a_name_that_a_database_cannot_be_asked_for(
         assert find_file(session, bytes(32), "leaves.bin\0") is None
     answer = service.client.get(f"/v1/attestations/{'00' * 32}/files/leaves.bin%00")
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+def test_what_is_published_is_not_staged_again(sealed_and_proven: Sealed, tmp_path: Path) -> None:
+    with running(service_settings(tmp_path, sealed_and_proven)) as started:
+        digest = started.publish(sealed_and_proven.bundle)
+        state = begin(started.client, sealed_and_proven.bundle)
+        assert (state["id"], state["state"], state["missing"]) == (digest, "published", [])
+        assert list(started.settings.staging.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated, Any, Final
 
@@ -40,6 +41,11 @@ def begin(request: Request, body: Annotated[PublicationRequest, Depends(_publica
     """Begin a publication, or find the one that was begun: what is missing of the files that it lists."""
     staging: Staging = request.app.state.staging
     attestation = body.attestation.encode()
+    digest = hashlib.sha256(attestation).digest()
+    with request.app.state.database.read() as session:
+        published = find_attestation(session, digest) is not None
+    if published:  # staged once more, it would lie there until the next start
+        return _answer(request, digest, None)
     staged = staging.begin(attestation, body.signature.encode())
     return _answer(request, staged.digest, staged, status=201)
 
