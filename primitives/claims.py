@@ -275,13 +275,13 @@ class BookClaim:
 
     @property
     def own_documents(self) -> list[str]:
-        """Documents that leave the bundle with the claim; models and markets have uses of their own."""
-        return [] if self.signatures is None else [self.signatures]
+        """Documents that leave the bundle with the claim: no other kind of claim uses such a model."""
+        return [self.model] if self.signatures is None else [self.model, self.signatures]
 
     @property
     def file_names(self) -> list[str]:
         """Every file that the claim needs."""
-        return [self.model, self.market, *self.own_documents, self.proof_name]
+        return [self.market, *self.own_documents, self.proof_name]
 
     @staticmethod
     def read(fields: JsonObject) -> BookClaim:

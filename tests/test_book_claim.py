@@ -172,7 +172,12 @@ def test_a_claim_replaces_one_of_its_name(bare: Sealed) -> None:
     prove(bare)
     other = json.dumps(limits("balanced-book", [limit("delta", "delta", greatest="5")])).encode()
     prove(bare, other)
+    assert [path.name for path in bare.bundle.glob("book-model*")] == ["book-model.json"]
     prove(bare, name="second")
+    assert sorted(path.name for path in bare.bundle.glob("book-model*")) == [
+        "book-model-second.json",
+        "book-model.json",
+    ]
     names = [book.claim.name for book in verify(bare).books]
     assert names == ["book", "second"]
     reserves = reserves_document({"USD": 1}).replace(b'"0.01"', b'"4000000"')
@@ -257,8 +262,8 @@ def test_signatures_that_do_not_hold(bare: Sealed) -> None:
 
 def test_its_form_round_trips() -> None:
     claim = BookClaim("book", "m.json", "k.json", bytes(32), "s.json")
-    assert claim.file_names == ["m.json", "k.json", "s.json", "proofs/book.narg"]
-    assert claim.own_documents == ["s.json"]
+    assert claim.file_names == ["k.json", "m.json", "s.json", "proofs/book.narg"]
+    assert claim.own_documents == ["m.json", "s.json"]
 
 
 def test_the_published_array_is_the_examples() -> None:

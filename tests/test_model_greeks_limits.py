@@ -338,3 +338,11 @@ def test_a_row_that_could_wrap_for_totals_alone_is_refused() -> None:
     ):
         compile_book(model, market.to_bytes(), assets, 1 << 32)
     assert compile_book(model.replace(b"3" * 50, b"3" * 9), market.to_bytes(), assets, 1 << 32)
+
+
+def test_a_book_too_large_for_a_row_is_told() -> None:
+    compiled = book_of(limit("gamma", "gamma", least="0"), leaves=1 << 32)
+    largest = (1 << 95) - (1 << 32)
+    (breach,) = find_breaches(compiled, [largest, largest, largest, 0, 0])
+    assert breach.describe().startswith("gamma: beyond what is provable by ")
+    assert find_breaches(compiled, [largest >> 8, 0, 0, 0, 0]) == []
