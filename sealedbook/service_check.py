@@ -8,9 +8,10 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from primitives.attestation import ATTESTATION_NAME
+from primitives.attestation import ATTESTATION_NAME, format_time
 from primitives.backend import Backend
 from primitives.log_entry import AttestationEntry
 from primitives.opening import Opening
@@ -39,11 +40,15 @@ _LOG_CHECKS = (
 
 @dataclass(frozen=True)
 class CheckedService:
-    """An attestation that a service shows, signed and in its log, with the index of its entry."""
+    """An attestation that a service shows, signed and in its log, with the index of its entry.
+
+    `later`: the time of the newest book of the same issuer in the log that is of a later time and stands, if any.
+    """
 
     signed: SignedAttestation
     log_index: int
     log_size: int
+    later: datetime | None
 
 
 def check_service(
@@ -68,11 +73,12 @@ def check_service(
     with tempfile.TemporaryDirectory(prefix="sealedbook-") as folder:
         signed = client.fetch_attestation(digest, Path(folder), issuer_key=issuer_key)
         data = (Path(folder) / ATTESTATION_NAME).read_bytes()
-    index, size = _find_in_log(client, policy, data)
-    return CheckedService(signed, index, size)
+    return _find_in_log(client, policy, signed, data)
 
 
-def _find_in_log(client: AttestationClient, policy: LogPolicy, attestation: bytes) -> tuple[int, int]:
+def _find_in_log(
+    client: AttestationClient, policy: LogPolicy, signed: SignedAttestation, attestation: bytes
+) -> CheckedService:
     """Read the whole log, verify it, and find the attestation's entry; checks L1 to L5, L8 and L10 to L12."""
     seen = observe(client, policy, None, now=int(time.time()))
     for conflict in seen.conflicts:
@@ -89,7 +95,15 @@ def _find_in_log(client: AttestationClient, policy: LogPolicy, attestation: byte
         raise VerificationError(
             Check.LOG_NOT_REVOKED, f"entry {index} of the log takes the attestation back: {revoking.reason}"
         )
-    return parsed.index(entry), len(parsed)
+    later = [
+        each.as_of
+        for each in parsed
+        if isinstance(each, AttestationEntry)
+        and each.as_of > entry.as_of
+        and seen.history.are_of_one_line(each.issuer_key, entry.issuer_key)
+        and seen.history.revocation_of(each) is None
+    ]
+    return CheckedService(signed, parsed.index(entry), len(parsed), max(later, default=None))
 
 
 def check_opening(
@@ -152,12 +166,20 @@ def _log_findings(service: CheckedService) -> list[Finding]:
     return [
         Finding("In the log", where, Level.RECOMPUTED),
         Finding("Taken back", "no entry of the log, as it was shown, takes it back", Level.RECOMPUTED),
+        _later_finding(service.later),
         Finding(
             "How new the log is",
             "whoever answers may show an older state of it: `sealedbook monitor` remembers the newest one",
             Level.NOT_PROVEN,
         ),
     ]
+
+
+def _later_finding(later: datetime | None) -> Finding:
+    if later is None:
+        return Finding("Newest book", "the log, as it was shown, has no later one", Level.RECOMPUTED)
+    text = f"no: the log has a later one of this issuer, as of {format_time(later)}"
+    return Finding("Newest book", text, Level.RECOMPUTED)
 
 
 def _figures(service: CheckedService) -> dict[str, str | int]:

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,18 @@ import pytest
 from log_support import AS_OF, NOW, POLICY, ListSource, attestation, entries, seed
 from sealing_support import Sealed, fastest_backend, seal
 
-from primitives.attestation import ATTESTATION_NAME
+from primitives.attestation import ATTESTATION_NAME, format_time
 from primitives.errors import UnreachableError
 from primitives.log_entry import AttestationEntry, LogEntry
 from prover.log_entries import make_revocation, make_rotation
 from sealedbook.attestation_client import AttestationClient, FetchError, fetch_bundle
 from sealedbook.log_client import MAX_LOOK_SECONDS
 from sealedbook.publishing_client import PublishingClient
-from sealedbook.service_check import check_service
+from sealedbook.service_check import check_service, service_report
 from sealedbook.service_client import Pace, ServiceAnswerError, ServiceClient, ServiceRefusedError
 from verifier import log_monitor
 from verifier.checks import VerificationError
+from verifier.findings import Level
 from verifier.log_history import LogHistory
 from verifier.log_monitor import LogMismatchError, observe
 
@@ -261,3 +263,26 @@ def test_a_bundle_is_not_fetched_into_what_somebody_else_prepared(
         )
     assert list(elsewhere.iterdir()) == []
     assert list(work.iterdir()) == []
+
+
+def test_an_old_book_shown_as_the_latest_is_told(sealed: Sealed, tmp_path: Path) -> None:
+    """A service may point `latest` wherever it likes: the log tells what is newer."""
+    old, stranger = sealed.issuer, seal(tmp_path / "stranger", fastest_backend()).issuer
+    entry = AttestationEntry.of((sealed.bundle / ATTESTATION_NAME).read_bytes())
+
+    def later(days: int, key: bytes) -> AttestationEntry:
+        moment = entry.as_of + timedelta(days=days)
+        return replace(attestation(days), issuer_key=key, as_of=moment)
+
+    withdrawn = later(2, old.public_key)
+    revocation = make_revocation(old, withdrawn.attestation_sha256, "because", AS_OF)
+    log: list[LogEntry] = [entry, withdrawn, revocation, later(3, stranger.public_key)]
+    for more, expected in (
+        ([], "has no later one"),
+        ([later(1, old.public_key)], f"as of {format_time(entry.as_of + timedelta(days=1))}"),
+    ):
+        with HostileLog(sealed, [*log, *more]).client() as client:
+            report = service_report(URL, check_service(client, POLICY, issuer_key=old.public_key))
+        findings = {finding.subject: finding for finding in report.findings}
+        assert expected in findings["Newest book"].text
+        assert findings["How new the log is"].level is Level.NOT_PROVEN
