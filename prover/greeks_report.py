@@ -24,6 +24,7 @@ from circuits.models.greek_limit_document import WITHOUT_EXPIRY, Measure
 from circuits.models.greeks_limits import BalancedBook, LimitModel
 from circuits.models.risk_inputs import underlying_of
 from primitives.amounts_text import plain_amount
+from primitives.attestation import format_time
 from prover.book.store import AccountBatch, Book
 from prover.private_table import check_place, private_table
 from prover.progress import Progress, no_progress
@@ -112,7 +113,7 @@ class _Evaluation:
         self._definition = definition
         self._ids = [asset.id for asset in book.assets]
         self._places = [_place(inputs.instruments.get(asset_id)) for asset_id in self._ids]
-        self._as_of = inputs.snapshot.as_of.isoformat()
+        self._as_of = format_time(inputs.snapshot.as_of)
         self._book: dict[Place, Sums] = {}
         self._totals = [0] * len(self._ids)
         self._limits = [
