@@ -91,7 +91,8 @@ def greeks_page(summary: GreeksSummary) -> str:
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Greeks of the book</title><style>{_STYLE}'
         "</style></head><body><h1>Greeks of the book</h1>",
         '<p class="private">Private: it tells what accounts hold.</p>',
-        f"<p>{summary.accounts:,} accounts, at the market of {escape(summary.as_of)}. The model: {escape(summary.title)}.</p>",
+        f"<p>{summary.accounts:,} accounts, at the market of {escape(summary.as_of)}. ",
+        f"The model: {escape(summary.title)}.</p>",
         greeks_figure(summary),
         "<h2>Limits</h2>",
         _limits_table(summary),
