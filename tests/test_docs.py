@@ -47,7 +47,8 @@ EXCHANGE: Final = ROOT / "docs" / "guide-exchange.md"
 CERTIFICATES: Final = ROOT / "docs" / "guide-certificates.md"
 RESERVES_GUIDE: Final = ROOT / "docs" / "guide-reserves.md"
 REAL_TIME: Final = ROOT / "docs" / "real-time.md"
-PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE, CERTIFICATES, RESERVES_GUIDE, REAL_TIME)
+REBALANCING: Final = ROOT / "docs" / "rebalancing.md"
+PAGES: Final = (README, HOLDER, AUDITOR, EXCHANGE, CERTIFICATES, RESERVES_GUIDE, REAL_TIME, REBALANCING)
 """Pages whose commands run."""
 INDEX: Final = ROOT / "docs" / "README.md"
 ALL_PAGES: Final = (README, *sorted((ROOT / "docs").rglob("*.md")))
@@ -60,7 +61,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEREDOC = re.compile(r"<<'(\w+)'$")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-_CHECK = re.compile(r"\b[BCKMOSU]\d+-[a-z-]+")
+_CHECK = re.compile(r"\b[BCKMOSTU]\d+-[a-z-]+")
 
 
 @dataclass
@@ -360,6 +361,12 @@ def test_those_who_are_shown_a_certificate_are_told_every_check() -> None:
 
 def test_those_who_compare_with_a_previous_bundle_are_told_every_check() -> None:
     assert _table_codes(REAL_TIME) == _names("U")
+
+
+@pytest.mark.parametrize("page", [REBALANCING, ROOT / "docs" / "protocol.md"], ids=lambda page: page.stem)
+def test_those_who_are_shown_a_top_up_are_told_every_check(page: Path) -> None:
+    named = set(_CHECK.findall(page.read_text(encoding="utf-8")))
+    assert {check for check in named if check[0] == "T"} == _names("T")
 
 
 def test_those_who_read_about_reserves_are_told_every_check() -> None:

@@ -408,22 +408,18 @@ def test_the_command_on_an_opening(tmp_path: Path) -> None:
     model.write_bytes(MODEL)
     (tmp_path / "market.json").write_bytes(MARKET)
     (tmp_path / "policy.json").write_bytes(policy(usdt({"column": "wallet USDT"})))
-    words = (
-        "margin",
-        "rebalance",
-        str(opening),
-        "--model",
-        str(model),
-        "--market",
-        str(tmp_path / "market.json"),
-    )
-    words += ("--policy", str(tmp_path / "policy.json"))
+    words: tuple[str, ...] = ("margin", "rebalance", str(opening), "--model", str(model))
+    words += ("--market", str(tmp_path / "market.json"), "--policy", str(tmp_path / "policy.json"))
     code, result = _run(*words, "--out", str(out))
     assert code == 0
     assert [entry["amount"] for entry in result["transfers"]] == ["39555.555556"]
     assert result["exact"]
-    (line,) = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
-    assert (line["account"], line["smallest"], line["counterpart"]) == ("pair", "true", "column wallet USDT")
+    (entry,) = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
+    assert (entry["account"], entry["smallest"], entry["counterpart"]) == (
+        "pair",
+        "true",
+        "column wallet USDT",
+    )
     assert out.stat().st_mode & 0o777 == 0o600
     code, error = _run(*words, "--out", str(out))
     assert code == ExitCode.REFUSED_INPUT

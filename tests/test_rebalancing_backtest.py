@@ -366,6 +366,13 @@ def test_the_example_starts_above_its_requirement() -> None:
     assert (function.slack(example.table.amounts, Fraction(1)) >= 0).all()
 
 
+def test_the_files_of_the_example_are_what_their_generator_writes() -> None:
+    from vectors.generate_rebalancing_examples import DIRECTORY, files
+
+    for name, text in files().items():
+        assert (DIRECTORY / name).read_text("ascii") == text, name
+
+
 def test_the_command(tmp_path: Path) -> None:
     example = crash_example(accounts=30, steps=20)
     (tmp_path / "ledger.csv").write_text(csv_of(example.table))

@@ -137,7 +137,10 @@ def _minimal(terms: TopUpTerms) -> list[Finding]:
             )
         ]
     step = format_amount(terms.minimal.step, terms.asset.decimals)
-    text = f"with {step} {terms.asset.id} less the account would not meet the statement: it was short before"
+    text = (
+        f"with {step} {terms.asset.id} less the account would not meet the statement: it was short before; the rows "
+        "that show it tell which tiers and which sides of zero are active"
+    )
     return [Finding("Smallest amount", text, Level.PROVEN)]
 
 

@@ -12,6 +12,7 @@ from primitives.strict_json import MAX_JSON_BYTES, Json
 from sealedbook.market_options import read_market_file
 from sealedbook.options import MAX_OPENING_BYTES, BackendOption, JsonOption, OptionError, read_small_file
 from sealedbook.output import console, print_json, reported_errors, shown
+from sealedbook.written_file import write_whole
 from verifier.opening import verify_own_opening
 
 if TYPE_CHECKING:
@@ -36,7 +37,13 @@ def rebalance(
         Path | None,
         typer.Option("--out", help="The table of transfers to write, .csv or .parquet (private)."),
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a table that is there.")] = False,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--target", help="The model of the target to write, which top-ups are certified under (public)."
+        ),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite what is there.")] = False,
     backend: BackendOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,8 +67,12 @@ def rebalance(
             market=None if chosen is None else read_market_file(chosen, "--market"),
             account=account,
         )
+        if target is not None and target.exists() and not replace:
+            raise OptionError(f"--target: {target} exists: choose another place, or --replace it")
         if out is not None:
             write_rebalancing(result, out, replace=replace)
+        if target is not None:
+            write_whole(target, result.target)
         summary = result.summary()
         if as_json:
             transfers: list[Json] = []
