@@ -30,7 +30,7 @@ from api.storage import Storage
 from primitives.attestation import ATTESTATION_NAME, LEAVES_NAME, Attestation
 from primitives.backend import Backend
 from primitives.backends import get_backend
-from primitives.claims import AccountsClaim, SolvencyClaim
+from primitives.claims import AccountsClaim, BookClaim, SolvencyClaim
 from primitives.errors import SealedbookError
 from primitives.strict_json import MAX_JSON_BYTES, canonical_json
 from prover.publication import publish_folder
@@ -75,7 +75,7 @@ def build_derived_files(
         (work / STATEMENTS).mkdir()
         (work / RESERVES).mkdir()
         for claim in attestation.claims:
-            if not isinstance(claim, AccountsClaim | SolvencyClaim):
+            if not isinstance(claim, AccountsClaim | BookClaim | SolvencyClaim):
                 continue
             statement = compile_statement(attestation, claim, read)
             (work / STATEMENTS / f"{claim.name}.bin").write_bytes(statement.canonical_bytes())

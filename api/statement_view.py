@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from circuits.claim_statement import compile_claim
+from circuits.book_statement import compile_book
+from circuits.claim_statement import compile_claim, model_words
 from circuits.describe import describe
 from circuits.integrality import loose_positions
 from circuits.plain_words import account_facts
@@ -18,7 +19,7 @@ from circuits.solvency_statement import compile_solvency
 from circuits.statement import Statement
 from primitives.amounts_text import format_amount, plain_amount
 from primitives.attestation import Attestation, format_time
-from primitives.claims import AccountsClaim, SolvencyClaim
+from primitives.claims import AccountsClaim, BookClaim, SolvencyClaim
 from primitives.reserves import AssetReserves, ReserveAddress, Reserves
 from primitives.strict_json import Json, JsonObject, parse_json
 
@@ -27,8 +28,13 @@ RESERVES_VIEW_FORMAT: Final = "sealedbook/reserves-view/v1"
 MAX_LINES: Final = 4096
 """Formulas and facts beyond that many are left out of the readable form; the compiled statement has them all."""
 
-ViewedClaim = AccountsClaim | SolvencyClaim
+ViewedClaim = AccountsClaim | BookClaim | SolvencyClaim
 """Claims that have a readable form here; others are served as the files that they are."""
+_SUBJECTS: Final = {
+    AccountsClaim: "every account",
+    BookClaim: "the sum of all accounts",
+    SolvencyClaim: "the totals of all accounts",
+}
 ReadDocument = Callable[[str], bytes]
 """The bytes of a file of the bundle, by name."""
 
@@ -39,6 +45,8 @@ def compile_statement(attestation: Attestation, claim: ViewedClaim, read: ReadDo
     if isinstance(claim, AccountsClaim):
         market = None if claim.market is None else read(claim.market)
         return compile_claim(read(claim.model), market, book.assets)
+    if isinstance(claim, BookClaim):
+        return compile_book(read(claim.model), read(claim.market), book.assets, book.leaf_count).statement
     reserves = Reserves.parse(read(claim.reserves), book.assets)
     return compile_solvency(reserves, claim.ratio, book.assets, book.leaf_count)
 
@@ -51,7 +59,7 @@ def statement_view(
     document: dict[str, Json] = {
         "format": STATEMENT_VIEW_FORMAT,
         "claim": claim.to_json(),
-        "about": "every account" if isinstance(claim, AccountsClaim) else "the totals of all accounts",
+        "about": _SUBJECTS[type(claim)],
         "statement": {
             "sha256": statement.digest().hex(),
             "rows": len(statement.rows),
@@ -75,6 +83,12 @@ def statement_view(
         document["model"] = JsonObject(parse_json(read(claim.model))).text("kind")
         document["plain_words"] = [f"The account {fact}." for fact in facts[:MAX_LINES]]
         document["positions_are_integers"] = not loose_positions(statement.rows, statement.auxiliaries)
+    elif isinstance(claim, BookClaim):
+        words = model_words(read(claim.model))
+        document["model"] = JsonObject(parse_json(read(claim.model))).text("kind")
+        document["plain_words"] = (
+            [] if words is None else [f"The whole book: {each}." for each in words.conditions]
+        )
     else:
         ratio = f"{claim.ratio.numerator}/{claim.ratio.denominator}"
         document["plain_words"] = [
@@ -123,7 +137,7 @@ def _address_view(address: ReserveAddress, decimals: int, book: bytes) -> Json:
 
 
 def _documents(claim: ViewedClaim) -> list[tuple[str, str]]:
-    if isinstance(claim, AccountsClaim):
+    if isinstance(claim, AccountsClaim | BookClaim):
         named = [("model", claim.model), ("market", claim.market), ("signatures", claim.signatures)]
     else:
         named = [("reserves", claim.reserves), ("totals", claim.totals)]

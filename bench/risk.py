@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.figures import Figure, print_figures
 from bench.risk_margin import risk_margin_figures
+from bench.risk_portfolio import portfolio_figures
 from bench.risk_realtime import realtime_figures
 from bench.risk_shortfall import shortfall_figures
 from primitives.backends import get_backend
@@ -14,6 +15,7 @@ def run(*, as_json: bool, quick: bool) -> None:
     backend = get_backend("native")
     figures: list[Figure] = [
         *risk_margin_figures(backend, quick=quick),
+        *portfolio_figures(quick=quick),
         *shortfall_figures(quick=quick),
         *realtime_figures(quick=quick),
     ]

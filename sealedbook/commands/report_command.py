@@ -74,7 +74,7 @@ def report(
         typer.Option(
             "--require",
             metavar="CLAIM",
-            help="Refuse a bundle without this claim: accounts, solvency, or a claim's name; may be repeated.",
+            help="Refuse a bundle without this claim: accounts, solvency, book, or a claim's name; may be repeated.",
         ),
     ] = None,
     source_key: SourceKeyOption = None,

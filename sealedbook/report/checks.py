@@ -66,10 +66,11 @@ _GROUPS: Final = {
     "C": "Claims about every account",
     "M": "Prices that claims were made with",
     "S": "Claims about reserves",
+    "W": "Claims about the sum of all accounts",
 }
 _FURTHER: Final = "Further checks"
 """Of other letters; listed only where the verification came to one of them."""
-_AFTER_BUNDLE: Final = ("C", "M", "S")
+_AFTER_BUNDLE: Final = ("C", "M", "S", "W")
 """First letters of checks that are made when every check of the bundle has passed."""
 
 

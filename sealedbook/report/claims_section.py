@@ -52,6 +52,10 @@ KIND_WORDS: Final = {
     "greeks-limits": "Greeks of every account stay within limits, by underlying and expiry.",
     "balanced-book": "Greeks of the sum of all accounts stay within limits.",
     "allocation": "Every account is divided among assets within bands, caps and a drift from a target.",
+    "expected-shortfall": "Equity covers the mean of the worst losses over a history of prices, or that mean is "
+    "within a limit.",
+    "value-at-risk": "Equity covers all but the worst losses over a history of prices, or those are within a limit.",
+    "stress": "Equity covers the worst loss over the scenarios that the model names, or that loss is within a limit.",
     "insured": "What an account misses of its margin is stated in a column, whose total a fund is to cover.",
 }
 """What each kind of model demands, in one sentence."""
