@@ -30,7 +30,7 @@ from prover.rebalancing.backtest_report import (
 )
 from prover.rebalancing.bound_asset import PolicyError
 from prover.rebalancing.crash_example import ASSETS as CRASH_ASSETS
-from prover.rebalancing.crash_example import crash_example, csv_of
+from prover.rebalancing.crash_example import crash_backtest, crash_example, csv_of
 from prover.rebalancing.margin_function import MarginFunction
 from prover.rebalancing.policy import RebalancingPolicy
 from prover.rebalancing.price_path import (
@@ -326,16 +326,7 @@ def test_processes_that_are_refused(changes: Mapping[str, Any], reason: str) -> 
 
 
 def small_crash() -> Backtest:
-    example = crash_example(accounts=60, steps=60)
-    definition = find_margin_model(example.model)
-    assert definition is not None
-    return run_backtest(
-        example.table,
-        definition,
-        read_market(example.market),
-        parse_process_path(example.process),
-        RebalancingPolicy.parse(example.policy),
-    )
+    return crash_backtest(crash_example(accounts=60, steps=60))
 
 
 def test_top_ups_help_in_the_crash() -> None:

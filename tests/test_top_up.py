@@ -12,7 +12,19 @@ import pytest
 from certificate_support import at_least
 from sealing_support import ASSETS as SEALED_ASSETS
 from sealing_support import Sealed, fastest_backend, rejected
-from top_up_support import MARKET, MODEL, SEED, TOP_UP, commit, document_of, opening_of, top_up, verify
+from top_up_support import (
+    MARKET,
+    MODEL,
+    SEED,
+    TOP_UP,
+    commit,
+    document_of,
+    inner_model,
+    market,
+    opening_of,
+    top_up,
+    verify,
+)
 from typer.testing import CliRunner
 
 import prover.top_up
@@ -154,6 +166,20 @@ def test_the_payer_loses_less(careless: pytest.MonkeyPatch, hidden: HiddenAmount
     careless.setattr(prover.top_up._Account, "after", less)
     with rejected(Check.TOP_UP_CONSERVED, "verification-equation"):
         verify(top_up(source="fund", hidden=hidden), BACKEND)
+
+
+def test_an_account_pays_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it gains and loses are two accounts that might be: every proof holds, and nothing was paid."""
+
+    def itself(self: Any, opening: Any, asset: Asset) -> Any:
+        account = prover.top_up._Account(
+            self._backend, self._generators, opening, self._randomness, b"source"
+        )
+        return account.after({asset: -self._request.amount})
+
+    monkeypatch.setattr(prover.top_up._TopUp, "_source", itself)
+    with rejected(Check.TOP_UP_SOURCE, "leaf 0 would pay itself"):
+        verify(top_up("fund", 5, source="fund"), BACKEND)
 
 
 def test_more_than_the_smallest_is_called_the_smallest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,6 +355,57 @@ def test_what_the_command_refuses(folder: Path, options: list[str], reason: str)
     assert code == ExitCode.REFUSED_INPUT
     assert reason in error["detail"]
     assert not (folder / "top-up.json").exists()
+
+
+def _policy(folder: Path, *assets: dict[str, Any], trigger: int = 1) -> str:
+    document = {
+        "format": "sealedbook/rebalancing-policy/v1",
+        "trigger": {"margin_ratio": {"numerator": trigger, "denominator": 100}},
+        "target": {"margin_ratio": {"numerator": min(90, trigger), "denominator": 100}},
+        "assets": list(assets),
+    }
+    (folder / "policy.json").write_text(json.dumps(document))
+    (folder / "model.json").write_text(json.dumps(inner_model()))
+    return "policy.json"
+
+
+WALLET: Any = {"asset": "USDT", "reserve": {"column": "wallet USDT"}}
+OUTSIDE: Any = {"asset": "USDT", "reserve": {"unlimited": True}}
+PLEDGED: Any = {**OUTSIDE, "credit": {"decimals": 6, "price": "1", "tiers": [{"ratio": "1"}]}}
+LITTLE: Any = {"asset": "USDT", "reserve": {"amount": "10"}}
+
+
+def test_a_policy_says_what_is_certified(folder: Path) -> None:
+    code, made = _certify(folder, "--policy", _policy(folder, WALLET, trigger=100), "--smallest")
+    assert (code, made["top_up"]["amount"], made["taken_from"]) == (0, str(TOP_UP), "wallet USDT")
+    code, made = _certify(
+        folder, "--policy", _policy(folder, {**OUTSIDE, "lot": "0.01"}, trigger=100), "--smallest"
+    )
+    assert (code, made["top_up"]["amount"], made["smallest_step"]) == (0, "39555560000", "0.01")
+
+
+@pytest.mark.parametrize(
+    ("assets", "trigger", "options", "reason"),
+    [
+        ([OUTSIDE], 100, ["--asset", "USDT"], "leave out --asset"),
+        ([LITTLE], 100, [], "does not restore the account"),
+        ([PLEDGED], 100, [], "one asset of the book"),
+        ([LITTLE, {**OUTSIDE, "asset": "entry cost"}], 100, [], "one asset of the book"),
+        ([{**WALLET, "fee": {"fixed": "1"}}], 100, [], "is charged a fee"),
+    ],
+)
+def test_policies_that_are_not_certified(
+    folder: Path, assets: list[dict[str, Any]], trigger: int, options: list[str], reason: str
+) -> None:
+    code, error = _certify(folder, "--policy", _policy(folder, *assets, trigger=trigger), *options)
+    assert code == ExitCode.REFUSED_INPUT
+    assert reason in error["detail"]
+
+
+def test_an_account_that_was_not_called_is_not_certified(folder: Path) -> None:
+    (folder / "market.json").write_bytes(market("70000"))
+    code, error = _certify(folder, "--policy", _policy(folder, WALLET, trigger=100))
+    assert (code, "is not below the trigger" in error["detail"]) == (ExitCode.REFUSED_INPUT, True)
 
 
 def test_no_other_file_is_overwritten(folder: Path) -> None:

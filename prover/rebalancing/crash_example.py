@@ -11,8 +11,13 @@ from typing import Final
 
 import numpy as np
 
+from circuits.claim_statement import find_margin_model, read_market
 from primitives.assets import Asset
 from primitives.strict_json import Json, canonical_json
+from prover.progress import Progress, no_progress
+from prover.rebalancing.backtest import Backtest, run_backtest
+from prover.rebalancing.policy import RebalancingPolicy
+from prover.rebalancing.price_path import parse_process_path
 from prover.rebalancing.rebalance import AccountTable
 
 ASSETS: Final = (
@@ -45,6 +50,21 @@ class CrashExample:
 def crash_example(accounts: int = 1_000, steps: int = 250) -> CrashExample:
     """Accounts with 2 to 8 times leverage, long and short; two thirds have a wallet to top up from."""
     return CrashExample(_table(accounts), _model(), _market(), _policy(), _process(steps))
+
+
+def crash_backtest(example: CrashExample, progress: Progress = no_progress) -> Backtest:
+    """The example's book along its path, with and without its policy."""
+    definition = find_margin_model(example.model)
+    if definition is None:  # pragma: no cover (the example has a margin model)
+        raise TypeError("expected a margin model")
+    return run_backtest(
+        example.table,
+        definition,
+        read_market(example.market),
+        parse_process_path(example.process),
+        RebalancingPolicy.parse(example.policy),
+        progress=progress,
+    )
 
 
 def csv_of(table: AccountTable) -> str:
