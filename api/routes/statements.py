@@ -16,7 +16,7 @@ from api.derived import RESERVES, STATEMENTS
 from api.problems import not_found
 from api.routes.attestations import require_attestation, revocation_state
 from api.schemas import ClaimPath, DigestPath, problems
-from primitives.claims import ACCOUNTS_KIND, SOLVENCY_KIND
+from primitives.claims import ACCOUNTS_KIND, BOOK_KIND, SOLVENCY_KIND
 
 router = APIRouter(prefix="/v1/attestations/{digest}", tags=["statements"])
 
@@ -67,7 +67,7 @@ def _claim(session: Session, digest: str, claim: str) -> tuple[PublishedAttestat
     """The attestation that makes this claim, and the claim's kind."""
     row = require_attestation(session, digest)
     kinds = {each["name"]: each["kind"] for each in json.loads(row.claims)}
-    if kinds.get(claim) not in (ACCOUNTS_KIND, SOLVENCY_KIND):
+    if kinds.get(claim) not in (ACCOUNTS_KIND, BOOK_KIND, SOLVENCY_KIND):
         raise not_found("claim with a readable form")
     return row, kinds[claim]
 
