@@ -16,12 +16,13 @@ from typing import Any
 
 import httpx
 import pytest
-from log_support import AS_OF, NOW, POLICY, ListSource, attestation, entries, seed
+from log_support import AS_OF, LOG_SIGNER, NOW, POLICY, ListSource, attestation, entries, seed
 from sealing_support import Sealed, fastest_backend, seal
 
 from primitives.attestation import ATTESTATION_NAME, format_time
 from primitives.errors import UnreachableError
 from primitives.log_entry import AttestationEntry, LogEntry
+from primitives.signed_note import SignedNote
 from prover.log_entries import make_revocation, make_rotation
 from sealedbook.attestation_client import AttestationClient, FetchError, fetch_bundle
 from sealedbook.log_client import MAX_LOOK_SECONDS
@@ -33,6 +34,7 @@ from verifier.checks import VerificationError
 from verifier.findings import Level
 from verifier.log_history import LogHistory
 from verifier.log_monitor import LogMismatchError, observe
+from verifier.transparency import verify_checkpoint
 
 URL = "http://service.example.com"
 
@@ -286,3 +288,24 @@ def test_an_old_book_shown_as_the_latest_is_told(sealed: Sealed, tmp_path: Path)
         findings = {finding.subject: finding for finding in report.findings}
         assert expected in findings["Newest book"].text
         assert findings["How new the log is"].level is Level.NOT_PROVEN
+
+
+@pytest.mark.parametrize(("count", "reason"), [(1, None), (16, None), (17, "more than 16 extension lines")])
+def test_extension_lines_change_nothing(count: int, reason: str | None) -> None:
+    """Other logs put them there: they are signed, and mean nothing here; a log without end of them is refused."""
+    source = ListSource(entries(3))
+    plain = SignedNote.parse(source.checkpoint(0)).text
+    text = plain + "".join(f"extension {number}\n" for number in range(count))
+    note = SignedNote(text, (LOG_SIGNER.sign(text),)).to_bytes()
+    if reason is not None:
+        with pytest.raises(VerificationError, match=f"L1-checkpoint.*{reason}"):
+            verify_checkpoint(note, POLICY, now=NOW)
+        return
+    checkpoint = verify_checkpoint(note, POLICY, now=NOW)
+    assert (checkpoint.size, checkpoint.root) == (
+        3,
+        verify_checkpoint(source.checkpoint(0), POLICY, now=NOW).root,
+    )
+    unsigned = note.replace(b"extension 0", b"extension 1")
+    with pytest.raises(VerificationError, match="L3-log-signature"):
+        verify_checkpoint(unsigned, POLICY, now=NOW)
