@@ -206,7 +206,7 @@ def test_documents_that_are_refused() -> None:
         wrapped("insured", insured_model(), shortfall="t", measure="margin"), "$.margin.kind", "stands inside"
     )
     three = wrapped("survives", wrapped("capital-adequacy", INNER, numerator=1, denominator=1))
-    four = wrapped("withdrawable", wrapped("insured", three))
+    four = wrapped("insured", wrapped("withdrawable", three))
     refused(four, "$.margin.margin.margin.kind", "wrapped more than 2 times")
     assert find_insured(read_definition(json.dumps(cross_model()).encode())) is None
 

@@ -201,8 +201,8 @@ def test_the_charge_of_independent_moves() -> None:
     """Long 10 BTC at 70,000, 2 %: 14,000 of loss, and 1/80 of 714,000 as requirement."""
     case = hyperliquid(independent=[{"name": "2 %", "price": "0.02"}])
     result = case.evaluate([SMALL])
-    assert result.equity.tolist() == [60_000 * USD]
-    assert result.requirement.tolist() == [14_000 * USD + 714_000 * USD // 80]
+    assert result.equity.tolist() == [(60_000 - 14_000) * USD]
+    assert result.requirement.tolist() == [714_000 * USD // 80]
     isolated = wrapped("survives", isolated_model(), independent=[{"name": "2 %", "price": "0.02"}])
     one = case_of(isolated, isolated_market(), ISOLATED_ASSETS)
     short = one.account_of(ISOLATED_BOOK["short"])

@@ -39,6 +39,7 @@ from primitives.totals import parse_totals
 from verifier.argument import ArgumentError
 from verifier.argument import verify as verify_argument
 from verifier.checks import Check, VerificationError
+from verifier.claims import VerifiedClaim
 from verifier.files import Progress, no_progress, read_attested_file
 from verifier.ownership import AssetOwnership, count_ownership
 
@@ -61,12 +62,17 @@ class VerifiedSolvency:
 
 @dataclass(frozen=True)
 class AssetCover:
-    """One asset that the reserves name: its column, what is held, and what the total rests on."""
+    """One asset that the reserves name: its column, what is held, and what the total rests on.
+
+    `counts_columns`: debts are outweighed, and by what has reserves, only if a column that is no coin counts, of which
+    more than nothing is stated: a shortfall that a fund is to pay.
+    """
 
     column: int
     ownership: AssetOwnership
     total: int | None
     rests_on: PositionGuarantee
+    counts_columns: bool
 
 
 def verify_solvency_claim(
@@ -109,23 +115,38 @@ def verify_solvency_claim(
     return VerifiedSolvency(claim, statement, reserves, totals, ownership)
 
 
-def assess_cover(solvency: VerifiedSolvency, accounts: Sequence[Statement]) -> list[AssetCover]:
+def assess_cover(solvency: VerifiedSolvency, accounts: Sequence[VerifiedClaim]) -> list[AssetCover]:
     """For each asset with reserves, in the book's order: what its total rests on.
 
-    `accounts` are the statements of the verified claims about every account of the same book.
+    `accounts` are the verified claims about every account of the same book. A flag is worth nothing: that one is
+    stated to be there outweighs no debt.
     """
-    columns = covered_columns(solvency.statement)
-    guarantees = PositionGuarantees(accounts)
+    columns, assets = covered_columns(solvency.statement), solvency.statement.assets
+    guarantees = PositionGuarantees([claim.statement for claim in accounts])
     owned = {entry.reserves.asset: entry for entry in solvency.ownership}
-    return [
-        AssetCover(
-            column=column,
-            ownership=owned[solvency.statement.assets[column]],
-            total=None if solvency.totals is None else solvency.totals[column],
-            rests_on=guarantees.of(column, columns),
-        )
-        for column in columns
+    words = {
+        each.asset: each for claim in accounts if claim.words is not None for each in claim.words.columns
+    }
+    worth = [column for column in columns if not (found := words.get(assets[column].id)) or not found.is_flag]
+    coins = [
+        column
+        for column in worth
+        if assets[column].id not in words or not owned[assets[column]].reserves.total
     ]
+    covers = []
+    for column in columns:
+        rests_on = guarantees.of(column, worth)
+        by_coins = guarantees.of(column, [*coins, column])
+        covers.append(
+            AssetCover(
+                column=column,
+                ownership=owned[assets[column]],
+                total=None if solvency.totals is None else solvency.totals[column],
+                rests_on=rests_on,
+                counts_columns=rests_on.makes_totals_count and not by_coins.makes_totals_count,
+            )
+        )
+    return covers
 
 
 def _read_totals(

@@ -35,7 +35,7 @@ class SolvencyReport:
         self._verified = verified
         self._accounts = accounts
         self._assets = verified.statement.assets
-        self._cover = assess_cover(verified, [claim.statement for claim in accounts])
+        self._cover = assess_cover(verified, accounts)
         self._meanings = self._find_meanings()
 
     @property
@@ -56,6 +56,11 @@ class SolvencyReport:
     def _coins_verdict(self, coins: Sequence[AssetCover]) -> str:
         if all(cover.rests_on.makes_totals_count for cover in coins):
             names = _names(self._asset(cover) for cover in coins)
+            if any(cover.counts_columns for cover in coins):
+                return (
+                    f"The stated reserves cover the totals of {names}, if what it states of columns that are no coins "
+                    "is there as well."
+                )
             if any(self._at_issuers_prices(cover.rests_on) for cover in coins):
                 return (
                     f"The stated reserves cover the totals of {names}, if the issuer's own prices are sound."
@@ -96,11 +101,11 @@ class SolvencyReport:
     def _asset(self, cover: AssetCover) -> Asset:
         return self._assets[cover.column]
 
-    def _level(self, rests_on: PositionGuarantee) -> Level:
+    def _level(self, cover: AssetCover) -> Level:
         """Of the sentence that reserves cover the total."""
-        if not rests_on.makes_totals_count:
+        if not cover.rests_on.makes_totals_count:
             return Level.NOT_PROVEN
-        if self._at_issuers_prices(rests_on):
+        if cover.counts_columns or self._at_issuers_prices(cover.rests_on):
             return Level.CLAIMED
         return Level.PROVEN if self._verified.totals is None else Level.RECOMPUTED
 
@@ -116,20 +121,20 @@ class SolvencyReport:
 
     def _cover_findings(self) -> list[Finding]:
         """One for all assets whose totals rest on the same."""
-        groups: dict[PositionGuarantee, list[Asset]] = {}
+        groups: dict[tuple[PositionGuarantee, bool], list[AssetCover]] = {}
         for cover in self._cover:
             if self._asset(cover).id not in self._meanings:
-                groups.setdefault(cover.rests_on, []).append(self._asset(cover))
+                groups.setdefault((cover.rests_on, cover.counts_columns), []).append(cover)
         ratio = self._verified.claim.ratio
         times = "the total" if ratio.numerator == ratio.denominator else f"{ratio} times the total"
         subject = f"Stated reserves ({self._verified.claim.name})"
         return [
             Finding(
                 subject,
-                f"{_names(assets)}: at least {times} of all accounts{self._reason(rests_on)}",
-                self._level(rests_on),
+                f"{_names(map(self._asset, covers))}: at least {times} of all accounts{self._reason(covers[0])}",
+                self._level(covers[0]),
             )
-            for rests_on, assets in groups.items()
+            for covers in groups.values()
         ]
 
     def _find_meanings(self) -> dict[str, ColumnWords]:
@@ -148,10 +153,10 @@ class SolvencyReport:
         subject = f"Column {asset.id} ({self._verified.claim.name})"
         text = f"{words.meaning}; stated are {amount}, which are no coins and at no address"
         if words.marker is None:
-            return Finding(subject, f"{text}{self._reason(cover.rests_on)}", self._level(cover.rests_on))
+            return Finding(subject, f"{text}{self._reason(cover)}", self._level(cover))
         if self._marks_one(words.marker):
-            if self._level(cover.rests_on) in (Level.PROVEN, Level.RECOMPUTED):
-                return Finding(subject, text, self._level(cover.rests_on))
+            if self._level(cover) in (Level.PROVEN, Level.RECOMPUTED):
+                return Finding(subject, text, self._level(cover))
             # The marked account could hold what nobody has, at prices that nobody but the issuer stands behind.
             worth = (
                 "; the marked account is worth that at the prices of the claim, of assets that not all have reserves "
@@ -169,8 +174,9 @@ class SolvencyReport:
             if self._asset(cover).id == marker
         )
 
-    def _reason(self, rests_on: PositionGuarantee) -> str:
+    def _reason(self, cover: AssetCover) -> str:
         """What the total rests on, to follow "of all accounts"."""
+        rests_on = cover.rests_on
         if rests_on.guarantee is Guarantee.NON_NEGATIVE:
             return "; no account is below zero"
         if rests_on.guarantee is Guarantee.NONE or rests_on.statement is None:
@@ -191,7 +197,9 @@ class SolvencyReport:
             f", debts deducted; in every account other assets outweigh them at the prices of {claim!r}"
         )
         if self._at_issuers_prices(rests_on):
-            return f"{outweighed}, which are the issuer's: give yours with --model and --market"
+            outweighed += ", which are the issuer's: give yours with --model and --market"
+        if cover.counts_columns:
+            outweighed += "; columns that are no coins count among these, and what is stated of them need not be there"
         return outweighed
 
     def _totals_findings(self) -> list[Finding]:
@@ -249,7 +257,7 @@ class SolvencyReport:
     def _asset_figures(self, cover: AssetCover) -> dict[str, Json]:
         asset, rests_on, ownership = self._asset(cover), cover.rests_on, cover.ownership
         is_column = asset.id in self._meanings
-        level = self._column_finding(cover).level if is_column else self._level(rests_on)
+        level = self._column_finding(cover).level if is_column else self._level(cover)
         by_claim = None if rests_on.statement is None else self._accounts[rests_on.statement].claim.name
         return {
             "asset": asset.id,

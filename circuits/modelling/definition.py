@@ -103,6 +103,18 @@ class ModelDefinition(ABC):
         """Whether equity is linear in the prices of contracts, and no requirement falls where prices rise."""
         return False
 
+    @property
+    def has_equity(self) -> bool:
+        """Whether its margin conditions compare equity with a requirement, and not a public amount or a share of it."""
+        return True
+
+    @property
+    def has_net_equity(self) -> bool:
+        """Whether the equity of each margin condition counts all that is owed there, so that who has less than none
+        is bankrupt: nothing that is owed stands among the requirements.
+        """
+        return False
+
     @abstractmethod
     def words(self) -> ModelWords:
         """What is proven of an account that satisfies the model, for people."""

@@ -105,6 +105,11 @@ class Position(Leaf):
         self.bound = bound
 
     @property
+    def asset_id(self) -> str:
+        """Of the asset."""
+        return self.label
+
+    @property
     def proven_greatest(self) -> int | None:
         """What the row of a non-negative position leaves room for."""
         return (1 << (self.bound - 1).bit_length()) - 1 if self.is_non_negative else None
@@ -174,9 +179,12 @@ class Variable(Leaf):
 
 
 class Alias(Leaf):
-    """A name for an affine combination of other leaves, whose meaning and bounds are better known."""
+    """A name for an affine combination of other leaves, whose meaning and bounds are better known.
 
-    __slots__ = ("_arguments", "_meaning", "_text", "form")
+    `asset_id` is that of the position that it stands in the place of, if it does (`Model.embedded`).
+    """
+
+    __slots__ = ("_arguments", "_meaning", "_text", "asset_id", "form")
 
     def __init__(
         self,
@@ -190,9 +198,11 @@ class Alias(Leaf):
         meaning: Meaning,
         arguments: Sequence[Expression],
         text: str,
+        asset_id: str | None = None,
     ) -> None:
         super().__init__(model, label, curvature, interval, is_non_negative=is_non_negative)
         self.form = form
+        self.asset_id = asset_id
         self._meaning = meaning
         self._arguments = tuple(arguments)
         self._text = text

@@ -391,6 +391,7 @@ class Model:
             meaning=lambda values: values[0],
             arguments=[expression],
             text=f"({expression})",
+            asset_id=asset_id,
         )
 
     def _unused(self, label: str) -> str:

@@ -14,13 +14,14 @@ _SHOWN_NAMES: Final = 12
 class ColumnWords:
     """A column of the book that is no coin, and what it means that stated reserves of it are at least its total.
 
-    With a `marker`, a column of zeros and ones, entries may be negative where the marker is 1: the meaning holds if
-    the total of the marker is shown to be at most 1 as well.
+    A column that `is_flag` holds zeros and ones, and is worth nothing. With a `marker`, such a column, entries may be
+    negative where the marker is 1: the meaning holds if the total of the marker is shown to be at most 1 as well.
     """
 
     asset: str
     meaning: str
     marker: str | None = None
+    is_flag: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,11 @@ class CrossCollateral(ModelDefinition):
         """Haircuts are the least of lines, debts are linear."""
         return True
 
+    @property
+    def has_net_equity(self) -> bool:
+        """Of signed balances; debts to pools stand against what is pledged, as a requirement."""
+        return self.signed is not None
+
     def words(self) -> ModelWords:
         """For people."""
         return self._pools_words() if self.signed is None else _signed_words(self.signed)

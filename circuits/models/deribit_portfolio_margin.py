@@ -111,6 +111,11 @@ class DeribitPortfolioMargin(ModelDefinition):
         """10^-6 by default."""
         return self._numbers
 
+    @property
+    def has_net_equity(self) -> bool:
+        """The value of all positions."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         kind = "initial" if self.factor == 1 else "maintenance"

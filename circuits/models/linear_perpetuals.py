@@ -108,6 +108,11 @@ class LinearPerpetuals(ModelDefinition):
         """Rates are not negative, and do not decrease."""
         return True
 
+    @property
+    def has_net_equity(self) -> bool:
+        """Cash and positions at marks, what is owed among them; requirements are charges."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         conditions, conservative = [], []

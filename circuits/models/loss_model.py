@@ -135,6 +135,16 @@ class LossModel(ModelDefinition):
         """Those of the document; `scale` is that of losses."""
         return self._numbers
 
+    @property
+    def has_equity(self) -> bool:
+        """A limit compares the loss with an amount, or with a share of the equity."""
+        return self.bound.kind is BoundKind.MARGIN
+
+    @property
+    def has_net_equity(self) -> bool:
+        """The value of all positions, if none is ignored."""
+        return self.has_equity and not self.ignored
+
     @abstractmethod
     def scenario_set(self, document: MarketDocument, underlyings: Sequence[str]) -> ScenarioSet:
         """The scenarios of a book on these underlyings. Raises `MarketError`."""

@@ -142,6 +142,11 @@ class ParadexPortfolioMargin(ModelDefinition):
         """Without options every charge is the largest of expressions linear in prices, or a sum of such."""
         return True
 
+    @property
+    def has_net_equity(self) -> bool:
+        """The value of all positions."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         scenarios = sorted({len(each.scenarios) for each in self.classes})

@@ -118,6 +118,11 @@ class Span(ModelDefinition):
         """Of futures, scan and spread charges do not depend on prices."""
         return True
 
+    @property
+    def has_net_equity(self) -> bool:
+        """The value of all positions."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         scenarios = max((len(each.scenarios) for each in self.commodities), default=0)

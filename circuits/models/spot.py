@@ -53,6 +53,11 @@ class Spot(ModelDefinition):
         """Values are linear."""
         return True
 
+    @property
+    def has_net_equity(self) -> bool:
+        """The value of all positions."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         if not self.borrowable:

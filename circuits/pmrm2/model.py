@@ -57,6 +57,11 @@ class PortfolioMargin(ModelDefinition):
         """Value unit; the cap is on the gross value of an account: notionals, collateral, cash and unsettled."""
         return self.fields.numbers
 
+    @property
+    def has_net_equity(self) -> bool:
+        """Cash, marks and collateral; no more collateral than nothing can be owed."""
+        return True
+
     def words(self) -> ModelWords:
         """For people."""
         return words_of(self.fields)

@@ -36,6 +36,10 @@ class CapitalAdequacy(Wrapper):
     def from_json(cls, fields: JsonObject) -> Self:
         """Read the fields; errors name the entry."""
         inner = read_inner(fields, cls)
+        if not inner.has_equity:
+            raise fields.fail(
+                "margin", "compares losses with a limit, and not equity with what is required of it"
+            )
         numerator = fields.integer("numerator", minimum=1, maximum=MAX_TERM)
         denominator = fields.integer("denominator", minimum=1, maximum=MAX_TERM)
         return cls(inner, Fraction(numerator, denominator))

@@ -9,7 +9,7 @@ from circuits.market.document import MarketDocument
 from circuits.market.snapshot import Contract, Option, Settlement
 from circuits.modelling import Expression, Model, absolute_value
 from circuits.modelling.definition import expect_market
-from circuits.modelling.leaves import Position
+from circuits.modelling.leaves import Alias, Position
 from circuits.modelling.model import Margin
 from circuits.pmrm2.market_document import Pmrm2Market
 from circuits.public_market import PublicMarket
@@ -20,13 +20,14 @@ def contract_charge(model: Model, market: PublicMarket | None, margin: Margin, s
     """``sum_m ceil(share p_m) |q_m|`` over the contracts in the condition's equity, in its units, convex.
 
     p_m is what a base unit adds to equity, for long and short alike; rounded up by less than one unit per base unit.
+    q_m is what stands in the place of the position, if something does (`Model.embedded`).
     """
     snapshot = expect_market(market, MarketDocument).snapshot
     contracts = {each.id for each in snapshot.instruments if isinstance(each, Contract)}
     return model.sum(
         ceil(share * abs(coefficient)) * absolute_value(leaf.expression())
         for leaf, coefficient in margin.equity.terms.items()
-        if isinstance(leaf, Position) and leaf.label in contracts
+        if isinstance(leaf, Position | Alias) and leaf.asset_id in contracts
     )
 
 

@@ -80,6 +80,16 @@ class Insured(Wrapper):
         measure = fields.text("measure", max_length=16)
         if measure not in tuple(Measure):
             raise fields.fail("measure", f"{measure!r} is not {' or '.join(map(repr, map(str, Measure)))}")
+        if not inner.has_equity:
+            raise fields.fail(
+                "margin", "compares losses with a limit, and not equity with what is required of it"
+            )
+        if measure == Measure.BANKRUPTCY and not inner.has_net_equity:
+            raise fields.fail(
+                "measure",
+                "'bankruptcy' needs a model whose equity counts all that is owed: in this one part of it is "
+                "required of the equity instead, or not looked at",
+            )
         count = _parse_flag(fields.object("count")) if fields.has("count") else None
         fund = _parse_flag(fields.object("fund")) if fields.has("fund") else None
         result = cls(inner, shortfall, Measure(measure), count, fund)
@@ -150,10 +160,14 @@ class Insured(Wrapper):
             )
             result = [
                 ColumnWords(self.shortfall, meaning, marker=self.fund.column),
-                ColumnWords(self.fund.column, "no more accounts hold the insurance fund than stated"),
+                ColumnWords(
+                    self.fund.column, "no more accounts hold the insurance fund than stated", is_flag=True
+                ),
             ]
         if self.count is not None:
-            result.append(ColumnWords(self.count.column, "no more accounts are short than stated"))
+            result.append(
+                ColumnWords(self.count.column, "no more accounts are short than stated", is_flag=True)
+            )
         return result
 
     def build(self, model: Model, market: PublicMarket | None) -> None:

@@ -276,7 +276,8 @@ class Survives(Wrapper):
             pass_on(
                 model,
                 before,
-                requirement=after.requirement + loss,
+                equity=before.equity - loss,
+                requirement=after.requirement,
                 scenarios=after.scenarios,
                 is_reported=False,
             )

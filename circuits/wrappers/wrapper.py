@@ -6,7 +6,7 @@ The document of a wrapper has the inner model as an object, without a format of 
      "margin": {"kind": "span", "version": 1, ...}, ...}
 
 A wrapper may stand inside another one, `MAX_WRAPPERS` of them at most and no kind twice. What a wrapper cannot be built
-around it names in `refuses`.
+around it, not even with others in between, it names in `refuses`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,16 @@ class Wrapper(ModelDefinition):
     def numbers(self) -> Numbers:
         """Those of the inner model."""
         return self.inner.numbers
+
+    @property
+    def has_equity(self) -> bool:
+        """As the inner model."""
+        return self.inner.has_equity
+
+    @property
+    def has_net_equity(self) -> bool:
+        """As the inner model."""
+        return self.inner.has_net_equity
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -99,8 +109,6 @@ def read_inner(fields: JsonObject, wrapper: type[Wrapper]) -> ModelDefinition:
     kind = inner.text("kind", max_length=64)
     if kind not in MODEL_DEFINITIONS:
         raise inner.fail("kind", f"{kind!r} is no margin model; there are {', '.join(MODEL_DEFINITIONS)}")
-    if kind in wrapper.refuses:
-        raise inner.fail("kind", f"{kind!r} is refused here: {wrapper.refuses[kind]}")
     definition = MODEL_DEFINITIONS[kind]
     inner.integer("version", minimum=definition.version, maximum=definition.version)
     made = definition.from_json(inner)
@@ -109,7 +117,7 @@ def read_inner(fields: JsonObject, wrapper: type[Wrapper]) -> ModelDefinition:
 
 
 def _check_nesting(fields: JsonObject, wrapper: type[Wrapper]) -> None:
-    """Before anything inside is read: too many wrappers, or one kind twice."""
+    """Before anything inside is read: too many wrappers, one kind twice, or one that is refused, however deep."""
     from circuits.models import MODEL_DEFINITIONS
 
     kinds, value, path = [wrapper.kind], fields.peek(MARGIN_FIELD), fields.path(MARGIN_FIELD)
@@ -119,6 +127,8 @@ def _check_nesting(fields: JsonObject, wrapper: type[Wrapper]) -> None:
             return
         if kind in kinds:
             raise JsonObject(value, path).fail("kind", f"{kind!r} stands inside another {kind!r}")
+        if kind in wrapper.refuses:
+            raise JsonObject(value, path).fail("kind", f"{kind!r} is refused here: {wrapper.refuses[kind]}")
         kinds.append(kind)
         if len(kinds) > MAX_WRAPPERS:
             raise JsonObject(value, path).fail("kind", f"is wrapped more than {MAX_WRAPPERS - 1} times")

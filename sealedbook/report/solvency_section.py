@@ -120,7 +120,7 @@ def _section(
     accepted: Accepted, solvency: VerifiedSolvency, levels: dict[str, Level], meanings: dict[str, str]
 ) -> SolvencySection:
     book = accepted.verified.attestation.book
-    covers = assess_cover(solvency, [claim.statement for claim in accepted.verified.claims])
+    covers = assess_cover(solvency, accepted.verified.claims)
     covered = {cover.column for cover in covers}
     lines = [_asset_line(solvency, cover, levels, meanings) for cover in covers[:_SHOWN_ASSETS]]
     addresses = list(_addresses(solvency, book.digest()))
