@@ -30,10 +30,10 @@ from prover.argument import ArgumentProver, ArgumentWitness
 from verifier.argument import ArgumentVerifier
 
 _EVALUATED: Final = 1 << 14
-_PROVEN_BITS: Final = MAX_BATCH_CELLS
+PROVEN_BITS: Final = MAX_BATCH_CELLS
 """Of all accounts of a measured proof: enough that the fixed part of a proof does not count."""
 _PARADEX_TARGET: Final = 5.0
-_PROVING_TARGET: Final = 1.3
+PROVING_TARGET: Final = 1.3
 _CERTIFICATE_TARGET: Final = 150.0
 _GROWTH_TARGET: Final = 3.0
 """Of the cost of an account, where the statement gets eight times as wide and the account holds no more."""
@@ -42,11 +42,11 @@ _GROWTH_TARGET: Final = 3.0
 def run(*, as_json: bool, quick: bool) -> None:
     """All figures of margin models."""
     backend = get_backend("native")
-    bits = _PROVEN_BITS >> (8 if quick else 0)
+    bits = PROVEN_BITS >> (8 if quick else 0)
     figures: list[Figure] = []
     for case in model_cases(quick=quick):
         # Beside each other, so that a machine with other work slows both alike.
-        unit = _unit_cost(backend, bits)
+        unit = unit_cost(backend, bits)
         figures.append(Figure("argument, per bit", unit, "us/bit", note="rows of random bits"))
         figures += _case_figures(backend, case, unit, bits, quick=quick)
     figures += _certificate_figures(backend, pmrm2(7, 30))
@@ -88,7 +88,7 @@ def _best_seconds(work: Callable[[], object]) -> float:
     return min(median_seconds(work, 1) for _ in range(3))
 
 
-def _unit_cost(backend: Backend, bits: int) -> float:
+def unit_cost(backend: Backend, bits: int) -> float:
     """Microseconds a bit of rows whose bits are random."""
     statement = sample_statement(33)
     accounts = _account_count(statement, bits)
@@ -126,7 +126,7 @@ def _case_figures(backend: Backend, case: ModelCase, unit: float, bits: int, *, 
         *figures,
         Figure("  statement evaluated", assigning, "us/account"),
         Figure("  proven", proving, "us/account", note=f"{accounts:,} accounts"),
-        Figure("  proven, share of bits x unit cost", proving / (unit * size.bits), "", _PROVING_TARGET),
+        Figure("  proven, share of bits x unit cost", proving / (unit * size.bits), "", PROVING_TARGET),
         Figure("  verified", verifying, "us/account"),
         Figure("  proof", len(proof) / accounts, "bytes/account"),
     ]
@@ -163,7 +163,7 @@ def _wide_book_figures(backend: Backend, bits: int, counts: Sequence[int]) -> li
     account. Batches hold fewer accounts of a wider statement, so that this part grows for each of them; the last
     figures are of the widest statement in a batch with as many accounts as the narrowest has.
     """
-    unit = _unit_cost(backend, bits)
+    unit = unit_cost(backend, bits)
     cases = [signed_collateral(count, held=4) for count in counts]
     sizes = [_account_count(case.model.compile(), bits) for case in cases]
     figures: list[Figure] = []
