@@ -403,6 +403,11 @@ def test_the_command(tmp_path: Path) -> None:
     code, text = run(*words, "--process", "process.json", "--json")
     assert code == ExitCode.REFUSED_INPUT
     assert "exists" in json.loads(text)["detail"]
+    (tmp_path / "attestation.json").write_text("{}")
+    code, text = run(*words, "--replace", "--process", "process.json", "--json")
+    assert code == ExitCode.REFUSED_INPUT
+    assert "lies inside the bundle" in json.loads(text)["detail"]
+    (tmp_path / "attestation.json").unlink()
     for extra in ((), ("--process", "process.json", "--path", "ledger.csv")):
         code, text = run(*words, "--replace", *extra, "--json")
         assert code == ExitCode.REFUSED_INPUT

@@ -31,11 +31,13 @@ import prover.top_up
 from circuits.insufficiency import InsufficiencyError, combine, insufficiency_statement
 from circuits.rows import Row, Scope
 from circuits.statement import Statement
+from circuits.top_up_statement import amount_statement
 from primitives import sigma
 from primitives.assets import Asset
 from primitives.backend import Backend
-from primitives.top_up import HiddenAmount, PublicAmount, TopUpCertificate
+from primitives.top_up import HiddenAmount, MinimalTerms, PublicAmount, TopUpCertificate
 from prover.certificate_refusal import CertificateRefusedError
+from prover.insufficiency_multipliers import find_multipliers
 from prover.openings import make_opening
 from prover.top_up import TopUpError, TopUpRandomness, TopUpRequest, make_top_up
 from sealedbook.__main__ import app
@@ -192,6 +194,35 @@ def test_more_than_the_smallest_is_called_the_smallest(monkeypatch: pytest.Monke
         top_up(amount=TOP_UP + 1, minimal_step=1)
 
 
+@pytest.mark.parametrize("hidden", [None, HiddenAmount(41)])
+def test_an_account_that_was_not_short_is_called_short(
+    monkeypatch: pytest.MonkeyPatch, hidden: HiddenAmount | None
+) -> None:
+    """More is taken away than was added: that this is too much says nothing of the account before."""
+
+    def unchecked(self: Any, statement: Statement, after: Any, moves: dict[Asset, int]) -> Any:
+        place, step = self._assets.index(next(iter(moves))), self._request.minimal_step
+        multipliers = find_multipliers(
+            statement, {**after.amounts, place: after.amounts.get(place, 0) - step}
+        )
+        return MinimalTerms(step, multipliers), insufficiency_statement(
+            statement, multipliers, {place: 1}, step
+        )
+
+    monkeypatch.setattr(prover.top_up._TopUp, "_minimal", unchecked)
+    # Nor is it shown that the amount is at least the step.
+    monkeypatch.setattr(
+        prover.top_up, "amount_statement", lambda assets, amount, _=None: amount_statement(assets, amount)
+    )
+    certificate = top_up("fund", 1, minimal_step=1 << 40, hidden=hidden)
+    if hidden is None:
+        with rejected(Check.TOP_UP_MINIMAL, "the step is larger than the amount"):
+            verify(certificate, BACKEND)
+    else:
+        with rejected(Check.TOP_UP_AMOUNT, "length"):
+            verify(certificate, BACKEND)
+
+
 # Farkas' lemma.
 
 
@@ -282,6 +313,10 @@ def test_against_a_bundle(sealed: Sealed, backend: Backend) -> None:
     )
     verified = verify_top_up_in_bundle(certificate.to_bytes(), sealed.bundle, backend, issuer_key=None)
     assert verified.signed is not None
+    with rejected(Check.TOP_UP_ROOT, "the certificate is for book .*, the bundle holds"):
+        verify_top_up_in_bundle(top_up().to_bytes(), sealed.bundle, backend, issuer_key=None)
+    with rejected(Check.BUNDLE_ISSUER, "you expect"):
+        verify_top_up_in_bundle(certificate.to_bytes(), sealed.bundle, backend, issuer_key=bytes(32))
     with rejected(Check.TOP_UP_LEAF, "another leaf at index"):
         document = document_of(certificate) | {"leaf": document_of(certificate)["leaf"] | {"tag": "00" * 32}}
         data = json.dumps(document).encode()

@@ -37,6 +37,7 @@ from primitives.top_up import (
     CONSERVATION_TAG,
     DIFFERENCE_TAG,
     HiddenAmount,
+    PublicAmount,
     SourceProofs,
     SourceTerms,
     TopUpCertificate,
@@ -129,7 +130,7 @@ def _parse(data: bytes) -> TopUpCertificate:
 
 
 def _verify_audience(terms: TopUpTerms, expected: str | None) -> None:
-    """T3: made for whom the caller says, if they say. The proofs bind the text (T12, T13)."""
+    """T3: made for whom the caller says, if they say. The proofs bind the text (T13, T14)."""
     if expected is None or terms.audience == expected:
         return
     made_for = "nobody in particular" if terms.audience is None else repr(terms.audience)
@@ -139,13 +140,23 @@ def _verify_audience(terms: TopUpTerms, expected: str | None) -> None:
 
 
 def _verify_published_leaf(leaf: CertifiedLeaf, bundle: Path, attestation: Attestation, check: Check) -> None:
-    """T4 or T14, with a bundle: ``leaves.bin`` holds this leaf at this index."""
+    """T4 or T12, with a bundle: ``leaves.bin`` holds this leaf at this index."""
     if leaf.index >= attestation.book.leaf_count:
         raise VerificationError(
             check, f"leaf {leaf.index} of a book with {attestation.book.leaf_count} leaves"
         )
     if read_leaf(bundle, attestation, leaf.index) != leaf.tag + leaf.commitment:
         raise VerificationError(check, f"the bundle has another leaf at index {leaf.index}")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The account that pays, decoded."""
+
+    terms: SourceTerms
+    proofs: SourceProofs
+    before: PointVector
+    after: PointVector
 
 
 class _Contents:
@@ -174,12 +185,14 @@ class _Contents:
         after = self._decode(terms.after, "the commitment after the top-up", Check.TOP_UP_AFTER)
         if subtract(after, before).identity_mask()[0]:
             raise VerificationError(Check.TOP_UP_AFTER, "the commitments before and after are the same")
-        # T12 and T13
+        # T12: the account that pays
+        source = None if terms.source is None else self._verify_source(terms.source)
+        # T13 and T14
         self._verify_difference(before, after)
         self._verify_argument(terms.after_instance(statement), self._certificate.proof, Check.TOP_UP_PROOF)
-        # T14 to T16
-        if terms.source is not None and self._certificate.source is not None:
-            self._verify_source(terms.source, self._certificate.source, statement, before, after)
+        # T15 and T16
+        if source is not None:
+            self._verify_payment(source, statement, before, after)
         self._verify_minimal(statement)
         return statement
 
@@ -219,10 +232,10 @@ class _Contents:
         return statement
 
     def _verify_difference(self, before: PointVector, after: PointVector) -> None:
-        """T12."""
+        """T13."""
         terms = self._terms
         if isinstance(terms.amount, HiddenAmount):
-            statement = amount_statement(terms.moved_assets, terms.amount)
+            statement = amount_statement(terms.moved_assets, terms.amount, terms.minimal)
             difference = subtract(after, before).to_compressed()
             instance = terms.amount_instance(statement, difference)
             self._verify_argument(instance, self._certificate.difference, Check.TOP_UP_AMOUNT)
@@ -233,33 +246,33 @@ class _Contents:
             raise VerificationError(Check.TOP_UP_AMOUNT, str(error)) from error
         self._verify_sigma(relation, self._certificate.difference, DIFFERENCE_TAG, Check.TOP_UP_AMOUNT)
 
-    def _verify_source(
-        self,
-        source: SourceTerms,
-        proofs: SourceProofs,
-        statement: Statement,
-        before: PointVector,
-        after: PointVector,
-    ) -> None:
-        """T14 to T16."""
-        terms = self._terms
+    def _verify_source(self, source: SourceTerms) -> _Source:
+        """T12: another leaf under the same root; what it is after it has paid decodes."""
+        terms, proofs, check = self._terms, self._certificate.source, Check.TOP_UP_SOURCE
+        if proofs is None:
+            raise VerificationError(check, "there are no proofs about the account that pays")
         if source.leaf.index == terms.leaf.index:
-            raise VerificationError(Check.TOP_UP_SOURCE, f"leaf {source.leaf.index} would pay itself")
-        paying = self._decode(
-            source.leaf.commitment, f"commitment of leaf {source.leaf.index}", Check.TOP_UP_SOURCE
-        )
+            raise VerificationError(check, f"leaf {source.leaf.index} would pay itself")
+        before = self._decode(source.leaf.commitment, f"commitment of leaf {source.leaf.index}", check)
         verify_path(
-            terms.book, source.leaf.index, source.leaf.tag, paying, proofs.path, self._backend, _SOURCE_CHECKS
+            terms.book, source.leaf.index, source.leaf.tag, before, proofs.path, self._backend, _SOURCE_CHECKS
         )
-        paid = self._decode(source.after, "the commitment of the account that pays", Check.TOP_UP_SOURCE)
+        after = self._decode(source.after, "the commitment of the account that pays", check)
+        return _Source(source, proofs, before, after)
+
+    def _verify_payment(
+        self, source: _Source, statement: Statement, before: PointVector, after: PointVector
+    ) -> None:
+        """T15 and T16."""
         try:
             relation = conservation_relation(
-                self._backend, self._generators, before.concat(paying), after.concat(paid)
+                self._backend, self._generators, before.concat(source.before), after.concat(source.after)
             )
         except InstanceError as error:
             raise VerificationError(Check.TOP_UP_CONSERVED, str(error)) from error
+        proofs = source.proofs
         self._verify_sigma(relation, proofs.conservation, CONSERVATION_TAG, Check.TOP_UP_CONSERVED)
-        instance = terms.source_instance(statement, source.after)
+        instance = self._terms.source_instance(statement, source.terms.after)
         self._verify_argument(instance, proofs.proof, Check.TOP_UP_SOURCE_PROOF)
 
     def _verify_minimal(self, statement: Statement) -> None:
@@ -267,6 +280,9 @@ class _Contents:
         terms, proof = self._terms, self._certificate.minimal
         if terms.minimal is None or proof is None:
             return
+        if isinstance(terms.amount, PublicAmount) and terms.minimal.step > terms.amount.base_units:
+            # With more taken away than was added, nothing is said of the account before. Hidden amounts: T12.
+            raise VerificationError(Check.TOP_UP_MINIMAL, "the step is larger than the amount")
         signs = zip(terms.moved_assets, (1, -1), strict=False)
         moves = {terms.book.assets.index(asset): sign for asset, sign in signs}
         try:

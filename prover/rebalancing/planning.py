@@ -242,7 +242,7 @@ class _Planning:
             self._table[asset.reserve_account, asset.column] -= int(amounts.sum() + fees.sum())
 
     def _fails_with_less(self, asset: BoundAsset, accounts: NDArray[np.intp], lots: Int64Array) -> BoolArray:
-        """One lot less is not enough, or is below the least transfer."""
+        """Whether one lot less would not be enough."""
         less = np.maximum(0, lots - 1) * asset.lot
         if asset.column is None:
             credit = asset.policy.credit
@@ -278,6 +278,9 @@ class _Planning:
         rich = np.flatnonzero(self._open & ~called & above & (self._table[:, asset.column] > 0))
         if len(rich):
             lots = self._largest(asset, asset.column, rich, policy.down_to)
+            if asset.reserve_column is not None:
+                room = np.maximum(0, MOST - np.maximum(0, self._table[rich, asset.reserve_column]))
+                lots = np.minimum(lots, room // asset.lot)
             lots[lots < asset.least_lots] = 0
             taken = lots * asset.lot
             amounts[rich] = -taken

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from circuits.claim_statement import MODEL_ROLE, ClaimDocumentError, find_margin_model, read_market
+from primitives.attestation import ATTESTATION_NAME
 from primitives.strict_json import MAX_JSON_BYTES
 from sealedbook.market_options import read_market_file
 from sealedbook.options import JsonOption, OptionError, read_small_file
@@ -70,8 +71,8 @@ def backtest(
         if len(given) != 1:
             raise OptionError("give one of --path FILE, --history FILE or --process FILE")
         for option, place in (("--out", out), ("--svg", svg), ("--html", html)):
-            if place is not None and place.exists() and not replace:
-                raise OptionError(f"{option}: {place} exists: choose another place, or --replace it")
+            if place is not None:
+                _check_place(option, place, replace=replace)
         source = Book.open(book)
         chosen = market if market is not None else source.documents.get("market.json")
         definition = find_margin_model(read_small_file(model, "--model", MAX_JSON_BYTES))
@@ -105,3 +106,12 @@ def backtest(
             f"{result.avoided:,} avoided by {result.with_policy.top_ups:,} top-ups."
         )
         console.print("The report is private: it tells about the accounts of the book as a whole.")
+
+
+def _check_place(option: str, place: Path, *, replace: bool) -> None:
+    """Nothing is overwritten unasked, and nothing private lies in a bundle."""
+    if place.exists() and not replace:
+        raise OptionError(f"{option}: {place} exists: choose another place, or --replace it")
+    for parent in place.resolve().parents:
+        if (parent / ATTESTATION_NAME).exists():
+            raise OptionError(f"{option}: {place} lies inside the bundle {parent}, which is public")

@@ -220,7 +220,7 @@ def _asset_and_documents() -> list[Vector]:
 
 
 def _after_and_amount() -> list[Vector]:
-    """T11 to T13."""
+    """T11, T13 and T14."""
     after, amount, proof = Check.TOP_UP_AFTER, Check.TOP_UP_AMOUNT, Check.TOP_UP_PROOF
     public, hidden = document_of(top_up()), document_of(top_up(hidden=HiddenAmount(40)))
     richer = document_of(top_up(amount=TOP_UP + 1))
@@ -275,7 +275,7 @@ def _after_and_amount() -> list[Vector]:
 
 
 def _payer() -> list[Vector]:
-    """T14 to T16."""
+    """T12, T15 and T16; what the other proofs absorb changes with `source`."""
     source, conserved, proof = Check.TOP_UP_SOURCE, Check.TOP_UP_CONSERVED, Check.TOP_UP_SOURCE_PROOF
     base = "from another account"
     paying = document_of(top_up(source="fund"))["source"]
@@ -283,10 +283,14 @@ def _payer() -> list[Vector]:
     nobody = document_of(top_up(source="fund", audience=None))["source"]
     own = document_of(top_up())
     itself = paying | {"leaf": own["leaf"], "path": own["path"]}
-    # What the other proofs absorb does not change with these, but for `source` itself in the context.
     return [
-        _vector("the account pays itself", Check.TOP_UP_AMOUNT, "verification-equation",
-                [_set("/source", itself)], base=base),
+        _vector("the account pays itself", source, "leaf 2 would pay itself", [_set("/source", itself)], base=base),
+        _vector("payer off the curve", source, "commitment of leaf 0",
+                [_set("/source/leaf/commitment", OFF_CURVE)], base=base),
+        _vector("payer after off the curve", source, "the commitment of the account that pays",
+                [_set("/source/after", OFF_CURVE)], base=base),
+        _vector("payer after is the identity", source, "is the identity",
+                [_set("/source/after", IDENTITY.hex())], base=base),
         _vector("payer left out", Check.TOP_UP_AMOUNT, "verification-equation", [_remove("/source")], base=base),
         _vector("path of the payer too short", source, "the path has 1 levels", [_remove("/source/path/1")],
                 base=base),
