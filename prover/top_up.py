@@ -248,7 +248,7 @@ class _TopUp:
             )
         points = self._backend.points_from_compressed(after.commitment + account.leaf.commitment)
         difference = subtract(points.slice(0, 1), points.slice(1, 2)).to_compressed()
-        statement = amount_statement(terms.moved_assets, terms.amount)
+        statement = amount_statement(terms.moved_assets, terms.amount, terms.minimal)
         signs = (1, -1)[: len(terms.moved_assets)]
         moved = {place: sign * self._request.amount for place, sign in enumerate(signs)}
         hidden = replace(after, amounts=moved, blinding=after.fresh)
