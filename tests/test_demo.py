@@ -250,7 +250,9 @@ def test_the_closing_table_says_what_is_proven_and_what_not(shown: Performance) 
     assert set(by_level) == set(Level)
     for subject in ("Every account", "Margin", "Reserves", "One account", "Margin of one account"):
         assert f"{subject}: " in by_level[Level.PROVEN]
-    for subject in ("Other markets", "One book for everybody"):
+    for subject in ("Capital", "Balanced book", "New prices", "Top-up", "Insurance fund"):
+        assert f"{subject}: " in by_level[Level.PROVEN]
+    for subject in ("Other markets", "One book for everybody", "Who is in the sum", "The top-up as paid"):
         assert f"{subject}: " in by_level[Level.NOT_PROVEN]
     assert "The reserves themselves: " in by_level[Level.CLAIMED]
     assert "every total" in by_level[Level.HIDDEN]
@@ -311,6 +313,9 @@ def test_nothing_secret_is_in_the_bundle(shown: Performance) -> None:
 def test_private_files_are_for_their_owner_alone(shown: Performance) -> None:
     space = shown.scene.space
     private = [space.accounts, space.margins, space.vault / "issuer.key", *space.openings.iterdir()]
+    desk, venue = space.risk.desk, space.risk.venue
+    private += [space.risk.report, *space.risk.figures.iterdir(), desk.accounts, desk.closes]
+    private += [venue.accounts, venue.opening, venue.transfers]
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in private)
 
 
@@ -333,10 +338,23 @@ def _give_what_the_commands_start_from(space: Workspace, folder: Path) -> None:
     )
     for path in (space.accounts, space.statement, *public):
         shutil.copy(path, folder)
+    _give_what_the_risk_desk_starts_from(space, folder)
     exports = [f"{name}/accounts.csv" for name in ("left-out", "short-account", "short-margin")]
     for name in (*exports, "too-little/reserves.json"):
         (folder / "cheating" / name).parent.mkdir(parents=True)
         shutil.copy(space.cheating / name, folder / "cheating" / name)
+
+
+def _give_what_the_risk_desk_starts_from(space: Workspace, folder: Path) -> None:
+    desk, venue = space.risk.desk, space.risk.venue
+    of_desk = (desk.accounts, desk.assets, desk.market, desk.closes, desk.loss_model)
+    of_greeks = (desk.greeks_model, desk.greeks_market)
+    of_venue = (venue.accounts, venue.assets, venue.noon, venue.drop, venue.crash, venue.margin)
+    of_crash = (venue.policy, venue.buffer, venue.insured, venue.small_fund, venue.fund)
+    for path in (*of_desk, *of_greeks, *of_venue, *of_crash):
+        copied = folder / path.relative_to(space.folder)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copied)
 
 
 def test_the_commands_shown_do_what_the_text_says(shown: Performance, tmp_path: Path) -> None:
@@ -358,6 +376,9 @@ def test_the_commands_shown_do_what_the_text_says(shown: Performance, tmp_path: 
         assert outcome.exit_code == command.exit_code, (arguments, outcome.output)
         codes.add(int(command.exit_code))
     assert codes == {ExitCode.ACCEPTED, ExitCode.REJECTED, ExitCode.REFUSED_INPUT}
+    for path in (space.risk.desk.with_history, space.risk.desk.loss_market, space.risk.venue.transfers):
+        assert (tmp_path / path.relative_to(space.folder)).read_bytes() == path.read_bytes()
+    assert not (tmp_path / "risk" / "venue" / "before.json").exists(), "refused, so nothing was written"
 
 
 def _address_in(command: ShownCommand) -> str | None:
@@ -734,6 +755,13 @@ def test_the_command_prints_a_summary_for_programs(tmp_path: Path) -> None:
     assert summary["margin_proof"]["bytes"] == len(files["proofs/margin-000000.narg"])
     assert summary["solvency_proof"]["bytes"] == len(files["proofs/solvency.narg"])
     assert summary["certificate"]["bytes"] == (tmp_path / "demo" / "certificate.json").stat().st_size
+    risk, folder = summary["risk"], tmp_path / "demo" / "risk"
+    assert Path(risk["page"]).is_file()
+    assert sorted(risk["figures"]) == sorted(path.name for path in (folder / "figures").iterdir())
+    assert risk["expected_shortfall"]["proof_bytes"] == sum(
+        path.stat().st_size for path in (folder / "desk" / "bundle" / "proofs").glob("capital-*.narg")
+    )
+    assert risk["top_up"]["bytes"] == (folder / "venue" / "top-up.json").stat().st_size
 
 
 @pytest.mark.parametrize("as_json", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from circuits.plain_words import account_facts
 from primitives.attestation import format_time
+from sealedbook.demo.risk.closing import risk_claimed, risk_hidden, risk_not_proven, risk_proven
 from sealedbook.demo.scene import Scene
 from verifier.findings import Finding, Level
 from verifier.ownership import Ownership
@@ -11,7 +12,18 @@ from verifier.ownership import Ownership
 
 def closing_findings(scene: Scene) -> list[Finding]:
     """Every figure of the demonstration with its level; nothing is rounded up."""
-    return [*_proven(scene), *_recomputed(scene), *_signed(scene), *_claimed(), *_hidden(), *_not_proven()]
+    return [
+        *_proven(scene),
+        *risk_proven(scene),
+        *_recomputed(scene),
+        *_signed(scene),
+        *_claimed(),
+        *risk_claimed(),
+        *_hidden(),
+        *risk_hidden(),
+        *_not_proven(),
+        *risk_not_proven(),
+    ]
 
 
 def _proven(scene: Scene) -> list[Finding]:

@@ -69,6 +69,11 @@ def summary(scene: Scene) -> dict[str, Json]:
             "proof_bytes": len(scene.certificate.proof),
         },
         "checked_accounts": [opening.account for opening in scene.opened],
+        "risk": {
+            "page": str(scene.space.risk.report),
+            "figures": [f"{section.figure.name}.svg" for section in scene.risk.sections],
+            **{section.figure.name.replace("-", "_"): section.figures for section in scene.risk.sections},
+        },
         "refusals": [
             {"attempt": refusal.attempt, "check": refusal.check, "detail": refusal.detail}
             for refusal in scene.refusals
@@ -85,8 +90,8 @@ def _open(scene: Scene) -> None:
     stage.heading("sealedbook demo")
     stage.say(
         "An exchange seals its book and publishes it without showing it, proves that every account is solvent and has "
-        "enough margin, and that reserves cover what is owed, and lets everybody check. All it makes goes into one "
-        "folder; the commands shown do the same by hand."
+        "enough margin, and that reserves cover what is owed, and lets everybody check; a risk desk then goes through "
+        "its day. All it makes goes into one folder; the commands shown do the same by hand."
     )
     stage.blank()
     pace = "" if scene.engine.name == "native" else (
@@ -108,6 +113,7 @@ def _farewell(scene: Scene) -> None:
         f"PASSED {len(scene.checked)} accounts checked, {len(scene.refusals)} attempts to cheat refused, "
         f"{total:.1f} s in all."
     )
+    stage.say(f"The risk desk's page, with five figures: {scene.space.risk.report}", style="bold")
     stage.say(
         f"Everything is in {scene.space.folder}; run the demonstration again to make it anew. "
         "To seal a book of your own, read README.md."

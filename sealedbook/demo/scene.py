@@ -17,6 +17,7 @@ from prover.solvency import SolvencyProof
 from prover.vault import Vault
 from sealedbook.demo.book import DemoBook
 from sealedbook.demo.market import AS_OF
+from sealedbook.demo.risk.record import RiskRecord
 from sealedbook.demo.stage import Stage
 from sealedbook.demo.workspace import Workspace
 from verifier.bundle import VerifiedBundle
@@ -76,6 +77,7 @@ class Scene:
     margin_certificate: Certificate = field(init=False)
     margin_certified: VerifiedCertificate = field(init=False)
     refusals: list[Refusal] = field(init=False, default_factory=list)
+    risk: RiskRecord = field(init=False, default_factory=RiskRecord)
     findings: list[Finding] = field(init=False, default_factory=list)
     seconds: dict[str, float] = field(init=False, default_factory=dict)
 

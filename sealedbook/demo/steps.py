@@ -9,6 +9,12 @@ from sealedbook.demo.cheating import ATTEMPT_GROUPS, PrivateRefusal, run_attempt
 from sealedbook.demo.closing import closing_findings
 from sealedbook.demo.exchange_steps import make_and_import, prove_accounts, prove_margin, prove_reserves, seal
 from sealedbook.demo.holder_steps import certify, check_inclusion
+from sealedbook.demo.risk.balance import prove_balance
+from sealedbook.demo.risk.capital import prove_capital
+from sealedbook.demo.risk.insurance import insure
+from sealedbook.demo.risk.page import write_page
+from sealedbook.demo.risk.remark import prove_and_remark
+from sealedbook.demo.risk.top_up import top_up
 from sealedbook.demo.scene import Scene, Step
 from sealedbook.demo.service_steps import serve_and_check
 
@@ -59,5 +65,11 @@ STEPS: Final = (
     Step("Prove something about one account to a lender", certify),
     Step("Publish it to a service, and check through it", serve_and_check),
     Step("What cheating looks like", cheat),
+    Step("A risk desk: capital for the worst days", prove_capital),
+    Step("A risk desk: a balanced book", prove_balance),
+    Step("A risk desk: new prices", prove_and_remark),
+    Step("A risk desk: a top-up", top_up),
+    Step("A risk desk: an insurance fund after a crash", insure),
+    Step("A risk desk: all of it on one page", write_page),
     Step("What was shown, and what was not", close),
 )

@@ -11,6 +11,7 @@
 <out>/service/ fetched/ fetched-opening.json   the service's keys and data, and what came from it
 <out>/monitor.json                             what a monitor of its log remembers
 <out>/cheating/                                altered copies, one for every attempt
+<out>/risk/ risk.html                          the risk desk's books, figures and report: `sealedbook.demo.risk.space`
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Final
 
 from prover.secret_file import write_private
 from sealedbook.demo.errors import DemoFolderError
+from sealedbook.demo.risk.space import RiskSpace
 
 MARKER_NAME: Final = ".sealedbook-demo"
 _MARKER: Final = b"A demonstration of sealedbook; `sealedbook demo` replaces what it made here.\n"
@@ -51,6 +53,7 @@ class Workspace:
         self.fetched_opening = folder / "fetched-opening.json"
         self.monitor_state = folder / "monitor.json"
         self.cheating = folder / "cheating"
+        self.risk = RiskSpace(folder)
 
     @property
     def made(self) -> tuple[Path, ...]:
@@ -60,7 +63,7 @@ class Workspace:
         shown = (self.statement, self.certificate)
         served = (self.service, self.fetched, self.fetched_opening, self.monitor_state)
         folders = (self.book, self.vault, self.bundle, self.openings, self.cheating)
-        return (*files, *margins, *shown, *served, *folders)
+        return (*files, *margins, *shown, *served, *folders, *self.risk.made)
 
     @staticmethod
     def prepare(folder: Path) -> Workspace:
@@ -85,6 +88,7 @@ class Workspace:
             _remove(path)
         space.openings.mkdir(mode=0o700)
         space.cheating.mkdir(mode=0o700)
+        space.risk.prepare()
         return space
 
 

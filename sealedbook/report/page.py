@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -27,12 +28,13 @@ GENERATOR: Final = "sealedbook report"
 """What the file says it was made by, and how an older report is told from other files."""
 _TEMPLATE: Final = "report.html.jinja"
 _STYLE: Final = "report.css"
-_LEVEL_KEYS: Final = {level: level.name.lower().replace("_", "-") for level in Level}
+LEVEL_KEYS: Final = {level: level.name.lower().replace("_", "-") for level in Level}
+"""Classes and icons of levels."""
 
 
 def render(contents: ReportContents) -> str:
     """The report as an HTML document. Raises `MissingToolError` where jinja2 is not installed."""
-    style = _read_template(_STYLE)
+    style = read_template(_STYLE)
     environment = _environment()
     return environment.get_template(_TEMPLATE).render(
         report=contents,
@@ -41,7 +43,7 @@ def render(contents: ReportContents) -> str:
         policy=content_security_policy(style),
         generator=f"{GENERATOR} {__version__}",
         version=__version__,
-        level_keys=_LEVEL_KEYS,
+        level_keys=LEVEL_KEYS,
         levels=list(Level),
         statuses=list(Status),
         cover_width=COVER_WIDTH,
@@ -57,6 +59,11 @@ def content_security_policy(style: str) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
+    return template_environment(read_template)
+
+
+def template_environment(read: Callable[[str], str]) -> jinja2.Environment:
+    """Templates by name from `read`; every value is escaped and made visible. Raises `MissingToolError`."""
     try:
         import jinja2
     except ModuleNotFoundError as error:
@@ -64,7 +71,7 @@ def _environment() -> jinja2.Environment:
             raise
         raise MissingToolError("jinja2 is not installed: `pip install jinja2` for reports") from error
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read_template),
+        loader=jinja2.FunctionLoader(read),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_finalized,
@@ -76,7 +83,8 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _read_template(name: str) -> str:
+def read_template(name: str) -> str:
+    """A file of the templates of reports."""
     return (files(__package__) / "templates" / name).read_text(encoding="utf-8")
 
 

@@ -1,0 +1,1 @@
+"""The figures of the risk steps: SVG by hand, the same bytes for the same numbers."""
