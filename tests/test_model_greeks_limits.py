@@ -209,6 +209,7 @@ def test_what_is_refused(change: Any, path: str, reason: str) -> None:
         ({"underlying": "ETH"}, {}, r"limits\[0\]: no asset of the book is written on 'ETH'"),
         ({"expiries": {"after_days": 400}}, {}, r"limits\[0\]: no asset of the book"),
         ({}, {"scales": {"delta": 3}}, "the delta of a base unit of 'BTC-PERP' rounds to 0"),
+        ({}, {"scales": {"delta": 5}}, "a base unit of 'BTC-PERP' rounds to 10 units, which says little"),
         ({}, {"numbers": {"scale": 7}}, "the market counts in 10\\^-6 USD, the model in 10\\^-7"),
     ],
 )
@@ -217,6 +218,23 @@ def test_what_does_not_compile(entry: dict[str, Any], more: dict[str, Any], reas
     case = case_of({**limit("delta", "delta", least="-5", greatest="5"), **entry}, market=plain, **more)
     with pytest.raises(ModelError, match=reason):
         _ = case.model
+
+
+@pytest.mark.parametrize(("greek", "fine", "coarse"), [("gamma", 14, 7), ("vega", 8, 1), ("theta", 8, 1)])
+def test_a_scale_that_hides_every_option_is_refused(greek: str, fine: int, coarse: int) -> None:
+    """At so few digits all entries are 0, or nearly: who is short as many options as they like is neutral."""
+    plain = MarketDocument(options_market().snapshot)
+    neutral = limit("neutral", greek, least="0", greatest="0")
+    short = account(call=-(10**9))
+    assert case_of(neutral, market=plain, scales={greek: fine}).evaluate([short]).sufficient.tolist() == [
+        False
+    ]
+    for digits in (coarse, coarse - 1):
+        with pytest.raises(
+            ModelError,
+            match=rf"limits\[0\]: the {greek} of a base unit of every option .* rounds to \d+ units",
+        ):
+            _ = case_of(neutral, market=plain, scales={greek: digits}).model
 
 
 def test_a_published_array_may_have_more_greeks_but_no_other_scales() -> None:

@@ -18,14 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from circuits.market.decimals import decimal_text
 from circuits.market.risk_array import Greek
-from circuits.market.snapshot import Contract, Instrument, Settlement, Spot
+from circuits.market.snapshot import Contract, Instrument, Option, Settlement, Spot
 from circuits.modelling.errors import ModelError
 from circuits.models.greek_limit_document import GreekLimit, LimitDocument, Measure
 from circuits.models.risk_inputs import RiskInputs, rounded
 from circuits.prices import InexactDecimalError, scaled_decimal
+
+MIN_ENTRY: Final = 100
+"""Units of a Greek per base unit: what is rounded, or published one off, is then off by 1 % at most."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,7 @@ def _of_limit(
     if not members:
         raise ModelError(f"{path}: no asset of the book is written on {limit.underlying!r} in these expiries")
     entries = inputs.greeks(limit.greek)
-    for asset in members:
-        _check_resolution(path, limit.greek, asset, inputs.instruments[asset], entries[asset])
+    _check_resolution(path, limit.greek, {asset: inputs.instruments[asset] for asset in members}, entries)
     greeks = {asset: entries[asset] for asset in members if entries[asset]}
     if limit.measure is Measure.EQUITY:
         yield from _against_equity(limit, inputs, members)
@@ -123,12 +126,31 @@ def _hedge_units(document: LimitDocument, inputs: RiskInputs) -> dict[str, int]:
     return units
 
 
-def _check_resolution(path: str, greek: Greek, asset: str, instrument: Instrument, entry: int) -> None:
-    """A linear instrument has a delta: an entry of 0 says that the scale is too coarse for a base unit of it."""
-    is_linear = isinstance(instrument, Spot) or (
-        isinstance(instrument, Contract) and instrument.settlement is Settlement.LINEAR
-    )
-    if greek is Greek.DELTA and is_linear and entry == 0:
-        raise ModelError(
-            f"{path}: the delta of a base unit of {asset!r} rounds to 0: give scales.delta more digits"
+def _check_resolution(
+    path: str, greek: Greek, members: Mapping[str, Instrument], entries: Mapping[str, int]
+) -> None:
+    """Entries are rounded to whole units, and published ones may be one off: a coarse scale would hide any exposure.
+
+    Linear instruments have a delta, each `MIN_ENTRY` units at least; of options the largest entry has. Those far out
+    of the money have next to nothing of any Greek, and may round to 0.
+    """
+    for asset, instrument in members.items():
+        is_linear = isinstance(instrument, Spot) or (
+            isinstance(instrument, Contract) and instrument.settlement is Settlement.LINEAR
         )
+        if greek is Greek.DELTA and is_linear and abs(entries[asset]) < MIN_ENTRY:
+            raise _too_coarse(path, greek, f"a base unit of {asset!r}", abs(entries[asset]))
+    options = [asset for asset, instrument in members.items() if isinstance(instrument, Option)]
+    if options:
+        largest = max(options, key=lambda asset: abs(entries[asset]))
+        if abs(entries[largest]) < MIN_ENTRY:
+            raise _too_coarse(
+                path, greek, f"a base unit of every option up to {largest!r}", abs(entries[largest])
+            )
+
+
+def _too_coarse(path: str, greek: Greek, of: str, entry: int) -> ModelError:
+    return ModelError(
+        f"{path}: the {greek.value} of {of} rounds to {entry} units, which says little: give scales.{greek.value} more "
+        f"digits, until it is {MIN_ENTRY}"
+    )
