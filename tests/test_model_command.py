@@ -1,4 +1,4 @@
-"""`sealedbook model explain`: what a model demands, what it consists of, and what cannot be explained."""
+"""`sealedbook model`: what models demand, what they consist of, what they compile to, and what they do not."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from test_cli import run
 
+from circuits.book_statement import compile_book
 from circuits.claim_statement import compile_claim
 from circuits.model_report import report_model
+from circuits.rows import Scope
+from circuits.statement import parse_canonical
 from primitives.assets import AssetList, parse_assets_json
+from primitives.attestation import Attestation
 from sealedbook.output import ExitCode
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -126,3 +130,76 @@ def test_a_bundle_that_is_none_is_named(tmp_path: Path) -> None:
     done = run("model", "explain", PARADEX / "model.json", "--bundle", tmp_path)
     assert done.code == ExitCode.REFUSED_INPUT
     assert "--bundle" in done.said
+
+
+COMPILE = ("model", "compile", PARADEX / "model.json", "--market", PARADEX / "market.json")
+BALANCED = EXAMPLES / "models" / "balanced-book"
+
+
+def balanced_bundle(folder: Path) -> Path:
+    """A bundle of the example's book, without claims."""
+    book, bundle = folder / "book", folder / "bundle"
+    done = run("import", BALANCED / "book.csv", "--assets", BALANCED / "assets.json", "--out", book)
+    assert done.code == ExitCode.ACCEPTED
+    assert run("commit", book, "--out", bundle, "--vault", folder / "v").code == ExitCode.ACCEPTED
+    return bundle
+
+
+@pytest.mark.parametrize("scope", [Scope.BOOK, Scope.ACCOUNT])
+def test_a_model_is_compiled_to_the_form_that_claims_name(tmp_path: Path, scope: Scope) -> None:
+    out = tmp_path / "statement.bin"
+    listed = ("--assets", PARADEX / "assets.json", "--scope", scope.value)
+    done = run(*COMPILE, *listed, "--out", out, "--json")
+    assets = parse_assets_json((PARADEX / "assets.json").read_bytes()).assets
+    model, market = ((PARADEX / name).read_bytes() for name in ("model.json", "market.json"))
+    statement = compile_claim(model, market, assets, scope=scope)
+    assert out.read_bytes() == statement.canonical_bytes()
+    assert done.document["statement"] == statement.digest().hex()
+    assert parse_canonical(out.read_bytes()).digest() == statement.digest()
+
+
+def test_the_scope_decides_what_is_compiled(tmp_path: Path) -> None:
+    """An amount that an account of zeros does not hold is for certificates alone."""
+    listed = ("--assets", STATEMENTS / "assets.json", "--out", tmp_path / "statement.bin")
+    refused = run("model", "compile", STATEMENTS / "at-least.json", *listed)
+    assert refused.code == ExitCode.REFUSED_INPUT
+    assert not (tmp_path / "statement.bin").exists()
+    accepted = run("model", "compile", STATEMENTS / "at-least.json", *listed, "--scope", "account")
+    assert accepted.code == ExitCode.ACCEPTED
+    assert "statement.bin" in accepted.out
+
+
+def test_a_model_of_the_whole_book_is_compiled_for_its_leaves(tmp_path: Path) -> None:
+    bundle, out = balanced_bundle(tmp_path), tmp_path / "statement.bin"
+    given = ("--market", BALANCED / "market.json", "--out", out)
+    assert run("model", "compile", BALANCED / "model.json", *given, "--bundle", bundle).code == 0
+    book = Attestation.parse((bundle / "attestation.json").read_bytes()).book
+    model, market = ((BALANCED / name).read_bytes() for name in ("model.json", "market.json"))
+    expected = compile_book(model, market, book.assets, book.leaf_count).statement
+    assert out.read_bytes() == expected.canonical_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--assets", BALANCED / "assets.json"), "needs --bundle"),
+        (("--assets", BALANCED / "assets.json", "--scope", "account"), "about the sum of all accounts"),
+        ((), "one of --bundle BUNDLE and --assets FILE"),
+    ],
+)
+def test_what_cannot_be_compiled(tmp_path: Path, arguments: tuple[object, ...], reason: str) -> None:
+    out = tmp_path / "statement.bin"
+    given = ("--market", BALANCED / "market.json", "--out", out)
+    done = run("model", "compile", BALANCED / "model.json", *given, *arguments)
+    assert done.code == ExitCode.REFUSED_INPUT
+    assert reason in done.said
+    assert not out.exists()
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    out = tmp_path / "statement.bin"
+    out.write_text("mine")
+    done = run(*COMPILE, "--assets", PARADEX / "assets.json", "--out", out)
+    assert done.code == ExitCode.REFUSED_INPUT
+    assert "is there already" in done.said
+    assert out.read_text() == "mine"

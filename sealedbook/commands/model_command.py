@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from primitives.assets import AssetList, AssetListError, parse_assets_json
-from primitives.attestation import ATTESTATION_NAME, Attestation
-from primitives.strict_json import MAX_JSON_BYTES, Json, JsonError
+from primitives.strict_json import MAX_JSON_BYTES, Json
+from sealedbook.commands import model_compile_command
 from sealedbook.market_options import read_market_file
-from sealedbook.options import JsonOption, OptionError, read_small_file
+from sealedbook.model_sources import book_assets, own_market
+from sealedbook.options import JsonOption, read_small_file
 from sealedbook.output import console, print_json, reported_errors, shown
 
 if TYPE_CHECKING:
     from circuits.model_report import ModelReport
     from circuits.modelling.words import ModelWords
 
-app = typer.Typer(help="Look at models: `sealedbook model explain`.", no_args_is_help=True)
+app = typer.Typer(help="Look at models: `sealedbook model explain`, `compile`.", no_args_is_help=True)
+app.command("compile")(model_compile_command.compile_model)
 
 _SHOWN_GROUPS: Final = 24
 _SHOWN_CONSTRAINTS: Final = 24
@@ -52,8 +53,8 @@ def explain(
     with reported_errors(as_json=as_json):
         from circuits.model_report import report_model
 
-        of_book = _book_assets(assets, bundle, book)
-        place = market if market is not None else _own_market(bundle, book)
+        of_book = book_assets(assets, bundle, book)
+        place = market if market is not None else own_market(bundle, book)
         report = report_model(
             read_small_file(model, "MODEL", MAX_JSON_BYTES),
             None if place is None else read_market_file(place, "--market"),
@@ -63,47 +64,6 @@ def explain(
             print_json(_to_json(report))
             return
         _print(report, all_rows=rows)
-
-
-def _book_assets(assets: Path | None, bundle: Path | None, book: Path | None) -> AssetList:
-    """The assets of the one source that was given."""
-    if sum(source is not None for source in (assets, bundle, book)) != 1:
-        raise OptionError("give the book's assets with one of --assets FILE, --bundle BUNDLE and --book BOOK")
-    if bundle is not None:
-        path = bundle / ATTESTATION_NAME
-        try:
-            attestation = Attestation.parse(read_small_file(path, "--bundle", MAX_JSON_BYTES))
-        except JsonError as error:
-            raise OptionError(f"--bundle: {path}: {error}") from error
-        return AssetList(attestation.book.assets)
-    if book is not None:
-        from prover.book.store import Book
-
-        return Book.open(book).assets
-    return _asset_list(assets if assets is not None else Path())
-
-
-def _own_market(bundle: Path | None, book: Path | None) -> Path | None:
-    """The market that a bundle or a book carries: `prove` compiles with it too."""
-    if bundle is not None:
-        path = bundle / "market.json"
-        return path if path.is_file() else None
-    if book is not None:
-        from prover.book.store import Book
-
-        return Book.open(book).documents.get("market.json")
-    return None
-
-
-def _asset_list(path: Path) -> AssetList:
-    if path.suffix == ".csv":
-        from prover.book.assets import load_assets
-
-        return load_assets(path)
-    try:
-        return parse_assets_json(read_small_file(path, "--assets", MAX_JSON_BYTES))
-    except (AssetListError, JsonError) as error:
-        raise OptionError(f"--assets: {path}: {error}") from error
 
 
 def _to_json(report: ModelReport) -> Json:
