@@ -281,7 +281,7 @@ class _Contents:
         if terms.minimal is None or proof is None:
             return
         if isinstance(terms.amount, PublicAmount) and terms.minimal.step > terms.amount.base_units:
-            # With more taken away than was added, nothing is said of the account before. Of hidden amounts their own proof shows it.
+            # With more taken away than was added, nothing is said of the account before. Hidden amounts: T13.
             raise VerificationError(Check.TOP_UP_MINIMAL, "the step is larger than the amount")
         signs = zip(terms.moved_assets, (1, -1), strict=False)
         moves = {terms.book.assets.index(asset): sign for asset, sign in signs}
