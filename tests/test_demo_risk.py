@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
+import html
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from sealedbook.demo.risk import balance, capital, insurance, page, remark, top_
 from sealedbook.demo.risk.closing import risk_proven
 from sealedbook.demo.risk.desk import LIMITS, OVERLAY, Desk, greeks_of, make_desk
 from sealedbook.demo.risk.figures.drawing import WIDTH, Canvas, Figure, Scale, round_step
+from sealedbook.demo.risk.record import proven_line
 from sealedbook.demo.risk.venue import CRASH, DROP, NOON, TRIGGER, Venue, make_venue
 from sealedbook.demo.scene import DemoOptions, Scene
 from sealedbook.demo.stage import Stage
@@ -291,6 +293,7 @@ def test_the_page_has_every_figure_and_every_finding(day: Day) -> None:
     text = day.scene.space.risk.report.read_text()
     for section in day.scene.risk.sections:
         assert section.figure.inline() in text
+        assert section.proven.text[1:] in html.unescape(text)
         for command in section.commands:
             assert command.words[1] in text
     assert text.count('class="badge proven"') >= 5
@@ -402,16 +405,23 @@ def test_a_fund_that_is_too_small_and_covers_fails(marked: Scene, monkeypatch: p
         insurance.insure(marked)
 
 
-def test_a_section_of_which_nothing_is_proven_fails(day: Day, tmp_path: Path) -> None:
-    scene = copy.copy(day.scene)
-    scene.risk = copy.copy(day.scene.risk)
-    first, *others = day.scene.risk.sections
-    weaker = tuple(replace(finding, level=Level.CLAIMED) for finding in first.findings)
-    scene.risk.sections = [replace(first, findings=weaker), *others]
-    scene.space = Workspace.prepare(tmp_path / "page")
-    with pytest.raises(
-        DemoFailedError, match="nothing is proven where the page says 'Capital for the worst days'"
-    ):
-        page.write_page(scene)
-    with pytest.raises(DemoFailedError, match="nothing is proven of 'Capital for the worst days'"):
-        risk_proven(scene)
+def test_a_section_of_which_nothing_is_proven_fails(day: Day) -> None:
+    findings = day.scene.risk.sections[0].findings
+    assert proven_line("Capital", "text", findings).level is Level.PROVEN
+    weaker = [replace(finding, level=Level.CLAIMED) for finding in findings]
+    with pytest.raises(DemoFailedError, match="nothing is proven of 'Capital'"):
+        proven_line("Capital", "text", weaker)
+
+
+def test_without_jinja2_there_are_figures_and_no_page(
+    day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, output = begin(tmp_path / "run")
+    scene.risk = day.scene.risk
+    page._environment.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    page.write_page(scene)
+    page._environment.cache_clear()
+    assert "none: jinja2 is not installed" in output.getvalue()
+    assert not scene.space.risk.report.exists()
+    assert len(list(scene.space.risk.figures.iterdir())) == len(NAMES)

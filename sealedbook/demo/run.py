@@ -70,7 +70,7 @@ def summary(scene: Scene) -> dict[str, Json]:
         },
         "checked_accounts": [opening.account for opening in scene.opened],
         "risk": {
-            "page": str(scene.space.risk.report),
+            "page": str(scene.space.risk.report) if scene.space.risk.report.is_file() else None,
             "figures": [f"{section.figure.name}.svg" for section in scene.risk.sections],
             **{section.figure.name.replace("-", "_"): section.figures for section in scene.risk.sections},
         },
@@ -113,7 +113,8 @@ def _farewell(scene: Scene) -> None:
         f"PASSED {len(scene.checked)} accounts checked, {len(scene.refusals)} attempts to cheat refused, "
         f"{total:.1f} s in all."
     )
-    stage.say(f"The risk desk's page, with five figures: {scene.space.risk.report}", style="bold")
+    if scene.space.risk.report.is_file():
+        stage.say(f"The risk desk's page, with five figures: {scene.space.risk.report}", style="bold")
     stage.say(
         f"Everything is in {scene.space.folder}; run the demonstration again to make it anew. "
         "To seal a book of your own, read README.md."

@@ -11,7 +11,7 @@ from sealedbook.demo.errors import DemoFailedError
 from sealedbook.demo.risk.capital import CLAIM as CAPITAL_CLAIM
 from sealedbook.demo.risk.desk import LIMITS, Desk, greeks_of
 from sealedbook.demo.risk.figures.greeks import GreekLine, greeks_figure
-from sealedbook.demo.risk.record import RiskSection, of_claim
+from sealedbook.demo.risk.record import RiskSection, of_claim, proven_line
 from sealedbook.demo.risk.sealing import secrets_of
 from sealedbook.demo.scene import Scene
 from verifier.bundle import verify_bundle
@@ -70,11 +70,13 @@ def prove_balance(scene: Scene) -> None:
         )
     if [claim.claim.name for claim in verified.claims] != [CAPITAL_CLAIM] or len(verified.books) != 1:
         raise DemoFailedError("the firm's bundle has other claims than were proven")
+    findings = of_claim(bundle_report(verified).findings, CLAIM)
     facts = tuple(
         (line.name, f"net {line.text(line.net)}, of {line.text(line.long)} and {line.text(-line.short)}")
         for line in lines
     )
     stage.blank()
+    stage.say("For the desk alone:", style="bold")
     stage.facts([*facts, ("Proof", f"{proven.proof_bytes:,} bytes about the sum of all accounts")])
     stage.blank()
     stage.result(f"PROVEN {len(lines)} net Greeks of the whole book within their bands.")
@@ -82,12 +84,18 @@ def prove_balance(scene: Scene) -> None:
         RiskSection(
             "A balanced book",
             _TEXT,
+            proven_line(
+                "Balanced book",
+                f"{len(lines)} net Greeks of all its sealed accounts together lie within the bands of "
+                f"{space.greeks_model.name}",
+                findings,
+            ),
             greeks_figure(lines),
             "Left, the Greeks of all positions of all accounts, added up by side; the green band is the promise on the "
             "same scale. Right, the net and the band, enlarged. The dots and bars are the desk's secret; the bands are "
             "what everybody may know. A point is one percentage point of volatility.",
             (),
-            of_claim(bundle_report(verified).findings, CLAIM),
+            findings,
             tuple(stage.commands[first:]),
             {
                 "limits": len(lines),

@@ -17,7 +17,7 @@ from sealedbook.demo.errors import DemoFailedError
 from sealedbook.demo.market import QUOTE
 from sealedbook.demo.risk.desk import LEVEL, ORIGIN, OVERLAY, SCALE, Desk, loss_definition, make_desk
 from sealedbook.demo.risk.figures.losses import LossPicture, losses_figure
-from sealedbook.demo.risk.record import RiskSection, of_claim
+from sealedbook.demo.risk.record import RiskSection, of_claim, proven_line
 from sealedbook.demo.risk.sealing import import_and_seal, secrets_of
 from sealedbook.demo.risk.small_book import SmallBook
 from sealedbook.demo.scene import Scene
@@ -49,7 +49,7 @@ def prove_capital(scene: Scene) -> None:
     count = account_count(scene)
     returns = RETURNS if scene.engine.name == "native" else REFERENCE_RETURNS
     text = (
-        f"The next steps are a risk desk's day, on two books of their own{_size(scene, count)}. The first is a trading "
+        f"What follows is a risk desk's day, on two books of their own{_size(scene, count)}. The first is a trading "
         "firm's: sub-accounts with perpetuals and options, and an overlay account that hedges them.",
         f"The firm asks of every account: your capital must cover the mean loss of the worst {_percent()} of all days, "
         f"the Expected Shortfall, over {returns} days of prices, at full revaluation of every option, plus charges for "
@@ -87,6 +87,7 @@ def prove_capital(scene: Scene) -> None:
             expected=ExpectedDocuments(desk.loss_model, desk.loss_market.to_bytes()),
         )
     leaves = verified.attestation.book.leaf_count
+    findings = of_claim(bundle_report(verified).findings, CLAIM)
     facts = (
         ("Account shown", picture.account),
         (
@@ -96,6 +97,7 @@ def prove_capital(scene: Scene) -> None:
         ("Its capital", f"{picture.capital:,.2f} {QUOTE}"),
     )
     stage.blank()
+    stage.say("For the desk alone:", style="bold")
     stage.facts(
         [
             *facts,
@@ -112,11 +114,18 @@ def prove_capital(scene: Scene) -> None:
         RiskSection(
             "Capital for the worst days",
             text,
+            proven_line(
+                "Capital",
+                f"each account of a trading firm is worth at least its Expected Shortfall over the {returns} days of "
+                "prices in loss-market.json, and charges",
+                findings,
+            ),
             losses_figure(picture),
             f"What {picture.account}, the sub-account with the largest requirement, would gain or lose in each day of "
-            "the history. The Expected Shortfall is the mean of the red part, which lies beyond the Value at Risk.",
+            f"the history. The Expected Shortfall is the mean of the worst {_percent()}, which are {picture.tail:g} "
+            "days: the red ones, and part of the one at the Value at Risk where that is no whole number.",
             facts,
-            of_claim(bundle_report(verified).findings, CLAIM),
+            findings,
             tuple(stage.commands[first:]),
             {
                 "accounts": count,

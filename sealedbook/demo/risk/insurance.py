@@ -16,7 +16,7 @@ from prover.solvency import InsufficientReservesError, prove_solvency
 from sealedbook.demo.errors import DemoFailedError
 from sealedbook.demo.market import QUOTE
 from sealedbook.demo.risk.figures.shortfalls import shortfalls_figure
-from sealedbook.demo.risk.record import RiskSection, of_claim
+from sealedbook.demo.risk.record import RiskSection, of_claim, proven_line
 from sealedbook.demo.risk.remark import refuse_crash
 from sealedbook.demo.risk.sealing import seal, secrets_of
 from sealedbook.demo.risk.venue import CRASH, DROP, SCALE, SHORT, SHORTFALL, Venue, insured_model, moves
@@ -57,7 +57,7 @@ def insure(scene: Scene) -> None:
     total = sum(shortfalls)
     stage.blank()
     stage.say("A fund that is one millionth of a USDT too small covers nothing:")
-    fund, most = round_up(total, 2), -(-len(shortfalls) // 10) * 10
+    fund, most = round_up(total * 6 // 5, 2), -(-len(shortfalls) // 10) * 10
     space.small_fund.write_bytes(_fund(total - 1, most))
     space.fund.write_bytes(_fund(fund, most))
     _refuse_small_fund(scene)
@@ -65,6 +65,7 @@ def insure(scene: Scene) -> None:
     stage.say("The fund that the venue has:")
     _prove_fund(scene)
     verified = _verify(scene)
+    findings = of_claim(bundle_report(verified).findings, CLAIM, FUND)
     crash = moves(DROP, CRASH)
     facts = (
         (
@@ -76,6 +77,7 @@ def insure(scene: Scene) -> None:
         ("Insurance fund", f"{format_amount(fund, SCALE)} {QUOTE}, as stated"),
     )
     stage.blank()
+    stage.say("For the desk alone:", style="bold")
     stage.facts(facts)
     stage.blank()
     stage.result(f"PROVEN for all {leaves:,} leaves: what is owed beyond collateral is within the fund.")
@@ -84,11 +86,17 @@ def insure(scene: Scene) -> None:
         RiskSection(
             "An insurance fund after a crash",
             _TEXT,
+            proven_line(
+                "Insurance fund",
+                "after the crash no account owes more beyond its collateral than the sealed column says, and the "
+                "stated fund covers the column's sum",
+                findings,
+            ),
             shortfalls_figure([each / _UNIT for each in shortfalls], fund / _UNIT),
             "Each block is what one account owes beyond its collateral, and hidden; so is their sum. Everybody may "
             "know that it ends below the green line.",
             facts,
-            of_claim(bundle_report(verified).findings, CLAIM, FUND),
+            findings,
             tuple(stage.commands[first:]),
             {"accounts_short_at_most": most, "fund": plain_amount(fund, SCALE), "margin_refused": True},
         )

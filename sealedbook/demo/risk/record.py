@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from primitives.opening import Opening
 from primitives.strict_json import Json
+from sealedbook.demo.errors import DemoFailedError
 from sealedbook.demo.risk.desk import Desk
 from sealedbook.demo.risk.figures.drawing import Figure
 from sealedbook.demo.risk.venue import Venue
 from sealedbook.demo.stage import ShownCommand
-from verifier.findings import Finding
+from verifier.findings import Finding, Level
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class RiskSection:
 
     title: str
     text: tuple[str, ...]
+    proven: Finding
+    """What this step proves, in one sentence: its line of the closing table."""
     figure: Figure
     caption: str
     facts: tuple[tuple[str, str], ...]
@@ -40,6 +43,13 @@ class RiskRecord:
     opening: Opening = field(init=False)
     """Of the account that is called."""
     sections: list[RiskSection] = field(init=False, default_factory=list)
+
+
+def proven_line(subject: str, text: str, findings: Sequence[Finding]) -> Finding:
+    """A line at the level *proven*; `DemoFailedError` where a verifier's `findings` have none of that level."""
+    if not any(finding.level is Level.PROVEN for finding in findings):
+        raise DemoFailedError(f"nothing is proven of {subject!r}")
+    return Finding(subject, text, Level.PROVEN)
 
 
 def of_claim(findings: Sequence[Finding], *claims: str) -> tuple[Finding, ...]:

@@ -11,7 +11,7 @@ from prover.secret_file import write_private
 from sealedbook.demo.errors import DemoFailedError
 from sealedbook.demo.risk.capital import account_count
 from sealedbook.demo.risk.figures.utilisation import utilisation_figure
-from sealedbook.demo.risk.record import RiskSection, of_claim
+from sealedbook.demo.risk.record import RiskSection, of_claim, proven_line
 from sealedbook.demo.risk.sealing import import_and_seal, open_account, secrets_of
 from sealedbook.demo.risk.venue import CRASH, DROP, NOON, TRIGGER, Venue, make_venue, margin_model, moves
 from sealedbook.demo.scene import Scene
@@ -70,6 +70,7 @@ def prove_and_remark(scene: Scene) -> None:
     stage.blank()
     facts = tuple((coin, f"{old} to {new} ({change})") for coin, old, new, change in moves(NOON, DROP))
     before, after = venue.utilisation(venue.noon), venue.utilisation(venue.drop)
+    stage.say("For the desk alone:", style="bold")
     stage.facts(
         [
             *facts,
@@ -81,18 +82,25 @@ def prove_and_remark(scene: Scene) -> None:
         ]
     )
     leaves = verified.attestation.book.leaf_count
+    findings = of_claim(bundle_report(verified).findings, CLAIM)
     stage.blank()
     stage.result(f"PROVEN again for all {leaves:,} leaves: enough margin at the prices of three o'clock.")
     scene.risk.sections.append(
         RiskSection(
             "New prices",
             _TEXT,
+            proven_line(
+                "New prices",
+                "each account of a venue has its maintenance margin at the prices of three o'clock, under the same "
+                "commitments as at noon",
+                findings,
+            ),
             utilisation_figure(before, after, moves(NOON, DROP), float(TRIGGER)),
             "Accounts with positions, by how much of their equity they use as maintenance margin. The proof says of "
             "the blue bars only that none of them is beyond the right edge.",
             (("Accounts with positions", f"{len(after):,}"),
              ("Most used", f"{100 * max(after):.1f} % of equity, by {venue.called}")),
-            of_claim(bundle_report(verified).findings, CLAIM),
+            findings,
             tuple(stage.commands[first:]),
             {
                 "accounts": len(venue.book.ids),

@@ -13,7 +13,7 @@ from prover.rebalancing.rebalance import AccountTable, Rebalancing, rebalance, w
 from prover.top_up import TopUpRequest, make_top_up
 from sealedbook.demo.errors import DemoFailedError
 from sealedbook.demo.risk.figures.buffer import BufferLine, buffer_figure
-from sealedbook.demo.risk.record import RiskSection
+from sealedbook.demo.risk.record import RiskSection, proven_line
 from sealedbook.demo.risk.venue import (
     CASH,
     DROP,
@@ -47,7 +47,8 @@ def top_up(scene: Scene) -> None:
         f"the least that it has to move from its wallet to its margin account?",
         "The amount is computed exactly, in millionths of a USDT, and proven: the sealed account, with so much more of "
         "one column and so much less of the other, has its buffer, and with one millionth less it has not. No position "
-        "is shown.",
+        "is shown; but that less is not enough tells which tier and which side of zero each position is on, so the "
+        "account's holder decides whether to show it (--smallest).",
     )
     for paragraph in text:
         stage.say(paragraph)
@@ -75,6 +76,7 @@ def top_up(scene: Scene) -> None:
     stage.blank()
     stage.say("With the top-up it can:")
     verified = _certify(scene, result, amount)
+    findings = tuple(top_up_report(verified).findings)
     size = len(verified.certificate.to_bytes())
     facts = (
         ("Account", venue.called),
@@ -86,12 +88,18 @@ def top_up(scene: Scene) -> None:
         RiskSection(
             "A top-up",
             text,
+            proven_line(
+                "Top-up",
+                f"one of them, with {text_amount} {CASH} more in one column and less in another, uses at most "
+                f"{_percent(TARGET)} of its equity; with a millionth less it would not",
+                findings,
+            ),
             buffer_figure(_lines(venue, amount), float(TRIGGER), float(TARGET)),
             f"{venue.called} at three moments. After the drop its equity is below the mark at which accounts are "
             "called; with the top-up it stands exactly at the target. Each mark is the equity "
             "of which margin is the part given.",
             facts,
-            top_up_report(verified).findings,
+            findings,
             tuple(stage.commands[first:]),
             {"bytes": size, "amount": text_amount, "smallest": verified.terms.minimal is not None},
         )

@@ -41,7 +41,7 @@ def utilisation_figure(
             canvas.text(x + 1.5 * width, up(new) - 6, f"{new}", "f-bad-text", "middle")
     canvas.line("f-axis", (_LEFT, _BASE), (_RIGHT, _BASE))
     _edges(canvas, across, trigger)
-    moved = "   ".join(f"{coin} {old} → {new} ({change})" for coin, old, new, change in prices)
+    moved = "; ".join(f"{coin} {old} → {new} ({change})" for coin, old, new, change in prices)
     canvas.text(_LEFT, 16, moved, "f-strong")
     canvas.key(_LEFT, 42, (("f-before", "accounts at noon"), ("f-after", "accounts at the new prices")))
     canvas.text(_RIGHT, _BASE + 38, "maintenance margin as a part of equity", "f-soft f-small", "end")
