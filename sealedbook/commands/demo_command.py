@@ -42,7 +42,7 @@ def demo(
     backend: BackendOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make up an exchange's book, seal it, prove it, verify it, check and certify accounts, and try to cheat.
+    """Make up an exchange's book, seal it, prove it, verify it, certify accounts, try to cheat, and run a risk desk.
 
     Every step says what it does and why, and shows the commands that do the same. The folder is made anew
     by every run; a folder with anything else in it is left alone.
