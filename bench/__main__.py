@@ -23,6 +23,10 @@ BENCHES = {
         "bench.api",
         "the service: inclusion paths under load, memory, publishing; the check page in a browser",
     ),
+    "faults": (
+        "bench.faults",
+        "publishers and services killed at random moments: what is left, and how long it takes",
+    ),
     "risk": (
         "bench.risk",
         "models of risk around margin: size, evaluation, proving, verification; re-marking and updating sealed books",

@@ -97,10 +97,11 @@ class DemoService:
         )
 
     @contextmanager
-    def running(self, backend: str) -> Iterator[str]:
+    def running(self, backend: str, *, killed: bool = False) -> Iterator[str]:
         """The service's address, while it runs; it has stopped afterwards, whatever happened.
 
-        Raises `DemoFailedError` where it does not come up.
+        With `killed` it is killed in the end, in the midst of whatever it does. Raises `DemoFailedError` where it
+        does not come up.
         """
         port = _free_port()
         url = f"http://{HOST}:{port}"
@@ -117,6 +118,8 @@ class DemoService:
             self._wait(process, url)
             yield url
         finally:
+            if killed:
+                process.kill()
             _stop(process)
 
     def _wait(self, process: subprocess.Popen[bytes], url: str) -> None:
