@@ -24,6 +24,8 @@ from sealedbook.__main__ import app
 ROOT: Final = Path(__file__).parent.parent
 WEB: Final = ROOT / "web"
 MARGIN: Final = ROOT / "examples" / "models" / "derive-standard-margin"
+LIMITS: Final = ROOT / "examples" / "models" / "greeks-limits"
+BALANCED: Final = ROOT / "examples" / "models" / "balanced-book"
 MODELS: Final = 600
 
 Document = dict[str, Any]
@@ -87,6 +89,8 @@ def test_agrees_on_what_is_made_here(npm: str, tmp_path: Path) -> None:
     write_models(tmp_path / "models.json")
     write_bundle(tmp_path)
     write_margin_bundle(tmp_path)
+    write_balanced_bundle(tmp_path)
+    write_following_bundle(tmp_path)
     report = tmp_path / "report.json"
     arguments = [
         "exec",
@@ -99,7 +103,7 @@ def test_agrees_on_what_is_made_here(npm: str, tmp_path: Path) -> None:
     ]
     run(npm, *arguments, SEALEDBOOK_INTEROP=str(tmp_path))
     counts = json.loads(report.read_text())
-    assert counts["numPassedTests"] == counts["numTotalTests"] >= 7
+    assert counts["numPassedTests"] == counts["numTotalTests"] >= 11
 
 
 def write_models(path: Path) -> None:
@@ -223,6 +227,28 @@ def write_margin_bundle(folder: Path) -> None:
     model, market = ((bundle / name).read_bytes() for name in ("model.json", "market.json"))
     statement = compile_claim(model, market, assets, scope=Scope.BOOK)
     (folder / "margin.statement").write_bytes(statement.canonical_bytes())
+
+
+def write_balanced_bundle(folder: Path) -> None:
+    """A bundle with a claim about every account and one about the whole book, and their compiled statements."""
+    bundle, vault = folder / "balanced", folder / "balanced-vault"
+    _seal(LIMITS / "book.csv", LIMITS / "assets.json", bundle, vault)
+    market = ["--market", BALANCED / "market.json"]
+    sealedbook("prove", bundle, "--vault", vault, "--model", LIMITS / "model.json", *market)
+    sealedbook("prove-book", bundle, "--vault", vault, "--model", BALANCED / "model.json", *market)
+    for model, name in ((LIMITS, "balanced-accounts"), (BALANCED, "balanced")):
+        out = ["--bundle", bundle, "--out", folder / f"{name}.statement"]
+        sealedbook("model", "compile", model / "model.json", *market, *out)
+
+
+def write_following_bundle(folder: Path) -> None:
+    """A bundle that follows on the first one."""
+    changes = folder / "changes.csv"
+    changes.write_text("account,asset,amount\nbob,BTC,1\nbob,USDT,1400\n")
+    imported = folder / "changes.book"
+    sealedbook("import", changes, "--out", imported, "--assets", folder / "assets.json")
+    updated = ["--changes", imported, "--out", folder / "follows", "--as-of", "2026-02-01T00:00:00Z"]
+    sealedbook("update", folder / "bundle", "--vault", folder / "vault", *updated)
 
 
 def _seal(book: Path, assets: Path, bundle: Path, vault: Path) -> None:

@@ -24,7 +24,15 @@ const solvency = {
   totals: 'hidden',
   statement: DIGEST,
 };
-const DOCUMENTS = ['model.json', 'market.json', 'reserves.json', 'totals.json'];
+const book = {
+  kind: 'book',
+  name: 'b',
+  model: 'book-model.json',
+  market: 'market.json',
+  signatures: 'totals.json',
+  statement: DIGEST,
+};
+const DOCUMENTS = ['book-model.json', 'model.json', 'market.json', 'reserves.json', 'totals.json'];
 const PROOFS = ['proofs/a-000000.narg', 'proofs/a-000001.narg', 'proofs/s.narg'];
 
 function read(claims: object[], files = [...DOCUMENTS, ...PROOFS]): unknown {
@@ -35,12 +43,34 @@ describe('claims of an attestation', () => {
   test('are read', () => {
     expect(read([accounts, solvency])).toHaveLength(2);
     expect(read([], DOCUMENTS)).toEqual([]);
+    expect(read([accounts, book, solvency], [...DOCUMENTS, ...PROOFS, 'proofs/b.narg'])).toMatchObject([
+      { kind: 'accounts' },
+      { kind: 'book', market: 'market.json', signatures: 'totals.json' },
+      { kind: 'solvency' },
+    ]);
   });
 
   test.each([
     ['out of order', [solvency, accounts], 'stands after'],
     ['one name twice', [accounts, { ...solvency, name: 'a' }], 'stands after'],
-    ['of another kind', [{ ...accounts, kind: 'margin' }, solvency], "expected 'accounts'"],
+    ['of another kind', [{ ...accounts, kind: 'margin' }, solvency], "kind 'margin' are not known"],
+    [
+      'of a kind of its own',
+      [...[accounts, solvency], { kind: 'zeta', name: 'z' }],
+      'this verifier is too old',
+    ],
+    ['of no kind', [accounts, solvency, { name: 'z' }], '.kind: expected text'],
+    [
+      'about the book without a market',
+      [accounts, { ...book, market: undefined }, solvency],
+      "'market' is missing",
+    ],
+    ['about the book with batches', [accounts, { ...book, batches: 1 }, solvency], "unknown field 'batches'"],
+    [
+      'about the book, no proof',
+      [accounts, { ...book, name: 'c' }, solvency],
+      "'proofs/c.narg' is not listed",
+    ],
     ['a name in capitals', [{ ...accounts, name: 'A' }, solvency], 'not the name of a claim'],
     ['a name too long', [{ ...accounts, name: 'a'.repeat(41) }, solvency], 'not the name of a claim'],
     ['a document that is not listed', [{ ...accounts, model: 'other.json' }, solvency], 'not listed'],

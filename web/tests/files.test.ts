@@ -52,28 +52,38 @@ describe('models that are not compiled here', () => {
       check: 'K8-documents',
       needs: 'statement',
     });
+    const last = verifyCertificate(changed, certificate33.trust).steps.at(-1);
+    expect(last).toMatchObject({ check: 'K8-documents', status: 'skipped' });
   });
 
   test('the statement given has to be the certified one, for which the proof holds', () => {
     const given = encodeStatement(statement);
     // The proof is bound to the model's bytes too, so it cannot hold for this made-up document.
-    const report = verifyCertificate(changed, certificate33.trust, { statement: given });
+    const report = verifyCertificate(changed, certificate33.trust, { statements: [given] });
     expect(report.verdict).toMatchObject({ ok: false, check: 'K10-proof' });
     expect(report.statement?.source).toBe('given');
     const fewer: Statement = { ...statement, rows: statement.rows.slice(1) };
-    const other = verifyCertificate(changed, certificate33.trust, { statement: encodeStatement(fewer) });
+    const other = verifyCertificate(changed, certificate33.trust, { statements: [encodeStatement(fewer)] });
+    const several = { statements: [encodeStatement(fewer), given] };
+    expect(verifyCertificate(changed, certificate33.trust, several).verdict).toMatchObject({
+      check: 'K10-proof',
+    });
     expect(other.verdict).toMatchObject({ ok: false, check: 'K9-statement' });
   });
 
   test('the statement given has to be about integers and about the assets of the book', () => {
     const unbounded: Statement = { ...statement, rows: statement.rows.slice(0, 33) };
-    const loose = verifyCertificate(changed, certificate33.trust, { statement: encodeStatement(unbounded) });
+    const loose = verifyCertificate(changed, certificate33.trust, {
+      statements: [encodeStatement(unbounded)],
+    });
     expect(loose.verdict).toMatchObject({ ok: false, check: 'K8-documents' });
     const renamed: Statement = {
       ...statement,
       assets: assets.map(({ id, decimals }) => ({ id: `${id}2`, decimals })),
     };
-    const foreign = verifyCertificate(changed, certificate33.trust, { statement: encodeStatement(renamed) });
+    const foreign = verifyCertificate(changed, certificate33.trust, {
+      statements: [encodeStatement(renamed)],
+    });
     expect(foreign.verdict).toMatchObject({ ok: false, check: 'K8-documents' });
   });
 });

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
+import { readAttestation } from '../src/verifier/bundle/attestation-report.ts';
 import { verifyBundle } from '../src/verifier/bundle/check.ts';
 import { checkAttestation } from '../src/verifier/book/attestation.ts';
 import { leafCommitments } from '../src/verifier/book/tree.ts';
@@ -17,6 +18,7 @@ import {
   checkProofs,
 } from '../src/verifier/claims/accounts.ts';
 import { Recorder } from '../src/verifier/report.ts';
+import { verifyBookClaim } from '../src/verifier/claims/book.ts';
 import { verifyBatchProof } from '../src/verifier/claims/batch.ts';
 import { verifySolvency } from '../src/verifier/claims/solvency.ts';
 import { toHex } from '../src/verifier/encoding/bytes.ts';
@@ -209,7 +211,7 @@ describe.skipIf(FOLDER === '')('made by the Python side', () => {
   test('a margin model: nothing is decided without the statement, everything with it', () => {
     const files = filesOf('margin');
     expect(verifyBundle({ files }).verdict).toMatchObject({ ok: false, needs: 'statement' });
-    const statements = new Map([['accounts', read('margin.statement')]]);
+    const statements = [read('margin.statement')];
     const report = verifyBundle({ files, statements });
     expect(report.verdict).toMatchObject({ ok: true });
     const claimed = report.claims[0]?.findings.find(
@@ -218,8 +220,79 @@ describe.skipIf(FOLDER === '')('made by the Python side', () => {
     expect(claimed?.level).toBe('claimed');
     const wrong = read('margin.statement');
     wrong[wrong.length - 1] = (wrong[wrong.length - 1] ?? 0) ^ 2;
-    expect(verifyBundle({ files, statements: new Map([['accounts', wrong]]) }).verdict).toMatchObject({
+    expect(verifyBundle({ files, statements: [wrong] }).verdict).toMatchObject({
       ok: false,
     });
+  });
+
+  describe('a claim about the whole book', () => {
+    const files = (): Map<string, Uint8Array> => filesOf('balanced');
+    const file = (name: string): Uint8Array => files().get(name) ?? new Uint8Array();
+    const statements = (): Uint8Array[] => [read('balanced.statement'), read('balanced-accounts.statement')];
+    const levelOf = (report: BundleReport, subject: string): string | undefined =>
+      report.claims
+        .filter(({ kind }) => kind === 'book')
+        .flatMap(({ findings }) => findings)
+        .find((finding) => finding.subject === subject)?.level;
+
+    test('is decided with its statement alone, beside a claim about every account', () => {
+      expect(verifyBundle({ files: files() }).verdict).toMatchObject({ ok: false, needs: 'statement' });
+      const report = verifyBundle({ files: files(), statements: statements(), require: ['book'] });
+      expect(report.verdict).toMatchObject({ ok: true });
+      expect(report.claims.map(({ kind }) => kind)).toEqual(['accounts', 'book']);
+      expect(report.claims[1]?.steps.map(({ check }) => check)).toEqual([
+        'W1-documents',
+        'W2-statement',
+        'W3-proof',
+      ]);
+      expect(levelOf(report, 'Totals of the whole book')).toBe('proven');
+      expect(levelOf(report, 'Rows are what the model says')).toBe('claimed');
+      expect(levelOf(report, "What the model of 'book' says")).toBe('claimed');
+      expect(levelOf(report, 'Who is in the sum')).toBe('not-proven');
+    });
+
+    test('with a model insisted on: that of the book is compared with it alone', () => {
+      const given = { files: files(), statements: statements() };
+      const [model, market] = [file('book-model.json'), file('market.json')];
+      const report = verifyBundle({ ...given, model, market });
+      expect(report.verdict).toMatchObject({ ok: true });
+      expect(levelOf(report, "Model of 'book'")).toBe('recomputed');
+      const other = encoded(new TextDecoder().decode(model).replace('"5"', '"6"'));
+      expect(verifyBundle({ ...given, model: other }).verdict).toMatchObject({ check: 'W1-documents' });
+      expect(verifyBundle({ ...given, model, market: encoded('{}') }).verdict.ok).toBe(false);
+      const without = filesOf('bundle');
+      expect(verifyBundle({ files: without, model }).verdict).toMatchObject({ check: 'W1-documents' });
+    });
+
+    test('its proof alone rests on nothing about accounts', () => {
+      const input = {
+        attestation: file('attestation.json'),
+        signature: file('attestation.sig'),
+        claim: 'book',
+        model: file('book-model.json'),
+        market: file('market.json'),
+        proof: file('proofs/book.narg'),
+        statements: statements(),
+      };
+      const report = verifyBookClaim(input);
+      expect(report.verdict).toMatchObject({ ok: true });
+      const totals = report.findings.find(({ subject }) => subject === 'Totals of the whole book');
+      expect(totals?.level).toBe('not-proven');
+      expect(verifyBookClaim({ ...input, market: encoded('{}') }).verdict).toMatchObject({
+        check: 'B6-digests',
+      });
+      expect(verifyBookClaim({ ...input, claim: 'accounts' }).verdict).toMatchObject({ check: 'B10-claims' });
+    });
+  });
+
+  test('a book that follows another says so', () => {
+    const [attestation, signature] = [
+      read('follows', 'attestation.json'),
+      read('follows', 'attestation.sig'),
+    ];
+    const report = readAttestation(attestation, signature);
+    const line = report.findings.find(({ subject }) => subject === 'This book follows');
+    expect(line?.level).toBe('claimed');
+    expect(line?.text).toContain(report.book?.predecessor?.book);
   });
 });

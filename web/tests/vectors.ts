@@ -15,13 +15,16 @@ export function unhex(text: string): Uint8Array {
 }
 
 /** The check that refuses, or undefined if nothing does. */
-export function refusalOf(body: () => unknown): { check: string; message: string } | undefined {
+export function refusalOf(
+  body: () => unknown,
+): { check: string; message: string; needs?: unknown } | undefined {
   try {
     body();
     return undefined;
   } catch (error) {
     if (error instanceof Error && 'check' in error && typeof error.check === 'string') {
-      return { check: error.check, message: error.message };
+      const needs = 'needs' in error ? { needs: error.needs } : {};
+      return { check: error.check, message: error.message, ...needs };
     }
     throw error;
   }

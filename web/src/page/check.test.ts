@@ -92,6 +92,59 @@ describe('an opening', () => {
   });
 });
 
+describe('proofs', () => {
+  const name = 'book';
+  const claim = {
+    kind: 'book',
+    name,
+    model: 'm.json',
+    market: 'k.json',
+    signatures: 's.json',
+    statement: '',
+  };
+  const added = (kind: Added['kind'], path: string): Added => ({ kind, name: path, path, data: bytes(path) });
+  const listing = added('attestation', 'attestation.json');
+  const names = ['m.json', 'k.json', 's.json', 'book.narg'];
+  const attestation = {
+    ...listing,
+    data: bytes(
+      JSON.stringify({ files: names.map((file) => ({ name: file.replace('book', 'proofs/book') })) }),
+    ),
+  };
+  const statement = added('statement', 'book.bin');
+  const documents = names.slice(0, 3).map((file) => added('document', file));
+  const files = [attestation, ...SIGNED.slice(1), ...documents, added('proof', 'book.narg'), statement];
+
+  it('about the whole book are checked with their documents, signatures and statement', async () => {
+    const asked: unknown[] = [];
+    const verifier = {
+      readAttestation: () =>
+        Promise.resolve({ ...report('bundle', true), kind: 'attestation', claims: [claim] }),
+      verifyBookClaim: (input: unknown) => {
+        asked.push(input);
+        return Promise.resolve({ ...report('bundle', true), kind: 'book' });
+      },
+    } as unknown as Verifier;
+    const run = { expected: {}, verifier, hooks: {} };
+    const outcome = await runTask('proofs', { ...run, files: arrange(files) });
+    expect(outcome).toMatchObject({ notes: [], reports: [{ kind: 'book' }] });
+    expect(asked).toMatchObject([
+      {
+        claim: name,
+        model: bytes('m.json'),
+        market: bytes('k.json'),
+        signatures: bytes('s.json'),
+        proof: bytes('book.narg'),
+        statements: [bytes('book.bin')],
+      },
+    ]);
+    const fewer = files.filter((file) => file.name !== 'k.json');
+    const missing = await runTask('proofs', { ...run, files: arrange(fewer) });
+    expect(missing.notes[0]).toContain('k.json');
+    expect(asked).toHaveLength(1);
+  });
+});
+
 describe('statedRoot', () => {
   it.each([['{}'], ['{"book":{"root":{"hash":"xyz"}}}'], ['not json'], ['{"book":[]}']])(
     'of %s is nobody’s root',

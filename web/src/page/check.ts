@@ -160,6 +160,7 @@ function checkCertificate(run: Run, file: Added, trust: Trust): Promise<Report> 
     ...(expected.audience !== undefined && { audience: expected.audience }),
     ...(files.model && { model: files.model.data }),
     ...(files.market && { market: files.market.data }),
+    statements: statementsOf(files),
   };
   return run.verifier.verifyCertificate(file.data, trust, expectations, run.hooks);
 }
@@ -177,9 +178,14 @@ function checkBundle(run: Run): Promise<Report> {
       ...keyOf(expected),
       ...(files.model && { model: files.model.data }),
       ...(files.market && { market: files.market.data }),
+      statements: statementsOf(files),
     },
     hooks,
   );
+}
+
+function statementsOf(files: Arrangement): readonly Uint8Array[] {
+  return files.statements.map(({ data }) => data);
 }
 
 /** Every proof that is there, each with the documents that its claim names. */
@@ -200,7 +206,7 @@ async function checkProofs(run: Run): Promise<Pick<Outcome, 'reports' | 'notes'>
 }
 
 function belongsTo(file: string, claim: Claim): boolean {
-  return claim.kind === 'solvency'
+  return claim.kind !== 'accounts'
     ? file === `proofs/${claim.name}.narg`
     : file.startsWith(`proofs/${claim.name}-`) &&
         /^-\d{6}\.narg$/.test(file.slice(`proofs/${claim.name}`.length));
@@ -214,11 +220,7 @@ async function checkProof(
   notes: string[],
 ): Promise<Report | undefined> {
   const document = (wanted: string): Uint8Array | undefined => run.files.bundle.get(wanted)?.data;
-  const needed =
-    claim.kind === 'solvency'
-      ? [claim.reserves, ...(claim.totalsFile === undefined ? [] : [claim.totalsFile])]
-      : ['leaves.bin', claim.model, ...(claim.market === undefined ? [] : [claim.market])];
-  const absent = needed.filter((wanted) => document(wanted) === undefined);
+  const absent = neededFor(claim).filter((wanted) => document(wanted) === undefined);
   if (absent.length > 0) {
     notes.push(missing.forProof(name, absent));
     return undefined;
@@ -231,12 +233,31 @@ async function checkProof(
     return run.verifier.verifySolvency({ ...base, reserves, ...(totals && { totals }) }, run.hooks);
   }
   const market = claim.market === undefined ? undefined : document(claim.market);
+  const signatures = claim.signatures === undefined ? undefined : document(claim.signatures);
+  const more = { ...(signatures && { signatures }), statements: statementsOf(run.files) };
+  const model = document(claim.model) ?? empty;
+  if (claim.kind === 'book') {
+    return run.verifier.verifyBookClaim({ ...base, ...more, model, market: market ?? empty }, run.hooks);
+  }
   const batchIndex = Number(/(\d{6})\.narg$/.exec(name)?.[1]);
-  const inputs = { leaves: document('leaves.bin') ?? empty, model: document(claim.model) ?? empty };
+  const leaves = document('leaves.bin') ?? empty;
   return run.verifier.verifyBatchProof(
-    { ...base, ...inputs, batchIndex, ...(market && { market }) },
+    { ...base, ...more, leaves, model, batchIndex, ...(market && { market }) },
     run.hooks,
   );
+}
+
+/** Files of the bundle without which the proofs of a claim cannot be looked at. */
+function neededFor(claim: Claim): readonly string[] {
+  const market = claim.kind === 'solvency' || claim.market === undefined ? [] : [claim.market];
+  switch (claim.kind) {
+    case 'solvency':
+      return [claim.reserves, ...(claim.totalsFile === undefined ? [] : [claim.totalsFile])];
+    case 'book':
+      return [claim.model, ...market];
+    case 'accounts':
+      return ['leaves.bin', claim.model, ...market];
+  }
 }
 
 /** The report that decides: the first that failed, or else the first. */

@@ -13,6 +13,7 @@ const FAMILIES: Readonly<Record<Report['kind'], string>> = {
   opening: 'O',
   certificate: 'K',
   batch: 'C',
+  book: 'W',
   solvency: 'S',
   bundle: '',
 };

@@ -40,6 +40,14 @@ describe('classify', () => {
     });
   });
 
+  it('tells compiled statements from leaves by their contents', async () => {
+    const statement = fromBytes(bytes('sealedbook/v1/statement\0rest'), 'accounts.bin');
+    expect(await classify(statement, [])).toMatchObject({ kind: 'statement' });
+    expect(await classify(fromBytes(bytes('sealedbook/v1/statement'), 'accounts.bin'), [])).toMatchObject({
+      kind: 'leaves',
+    });
+  });
+
   it('takes a document of any form only if the attestation lists it', async () => {
     const file = fromBytes(bytes('{"BTC":"97000"}'), 'market.json');
     expect(await classify(file, ['market.json'])).toMatchObject({ kind: 'document' });

@@ -12,7 +12,11 @@ export const MAX_FILES = 4096;
 /** That an attestation may list (docs/protocol.md): every added file is looked up among them. */
 const MAX_LISTED = 65_536;
 
-export type Kind = 'opening' | 'certificate' | 'attestation' | 'signature' | 'leaves' | 'proof' | 'document';
+export type Kind =
+  'opening' | 'certificate' | 'attestation' | 'signature' | 'leaves' | 'proof' | 'statement' | 'document';
+
+/** What a compiled statement begins with (docs/statements.md, section 5). */
+const STATEMENT_START = new TextEncoder().encode('sealedbook/v1/statement\0');
 
 /** A file that is of use. */
 export interface Added {
@@ -66,6 +70,7 @@ export async function classify(incoming: Incoming, listed: readonly string[]): P
   if (size === 0) throw new FileProblem(problems.empty(name));
   const data = await readWhole(incoming);
   const base = { name, path, data };
+  if (startsWith(data, STATEMENT_START)) return { ...base, kind: 'statement' };
   if (binary) return { ...base, kind: /\.bin$/i.test(name) ? 'leaves' : 'proof' };
   return classifyText(base, listed);
 }
@@ -111,6 +116,10 @@ function classifyDocument(base: Base, format: string | undefined, isListed: bool
   throw new FileProblem(problems.unknownJson(name));
 }
 
+function startsWith(data: Uint8Array, start: Uint8Array): boolean {
+  return start.every((byte, i) => data[i] === byte);
+}
+
 function startsAsObject(data: Uint8Array): boolean {
   const start = data.findIndex((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09);
   return start >= 0 && data[start] === 0x7b;
@@ -146,6 +155,8 @@ export interface Arrangement {
   /** A statement or prices of the user's own, which a certificate has to be about. */
   readonly model?: Added;
   readonly market?: Added;
+  /** Compiled statements, for models that the verifier does not compile. */
+  readonly statements: readonly Added[];
   /** leaves.bin, also where no attestation is there to list it. */
   readonly leaves?: Added;
 }
@@ -175,6 +186,7 @@ export function arrange(added: readonly Added[]): Arrangement {
   return {
     bundle,
     listed,
+    statements: added.filter((file) => file.kind === 'statement'),
     ...(opening && { opening }),
     ...(certificate && { certificate }),
     ...(attestation && { attestation }),

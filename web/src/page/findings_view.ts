@@ -106,6 +106,7 @@ export function claimsView(listed: readonly Claim[], signedBy: Level): HTMLEleme
         {},
         h('p', { class: 'subject' }, `${claimName(claim)} (${claim.name})`),
         h('p', {}, claimWords(claim)),
+        signaturesOf(claim) !== undefined && h('p', {}, claims.signatures(signaturesOf(claim) ?? '')),
         h('p', { class: 'quiet' }, claims.notChecked),
       ),
     ),
@@ -119,11 +120,17 @@ export function claimsView(listed: readonly Claim[], signedBy: Level): HTMLEleme
 }
 
 function claimName(claim: Claim): string {
-  return claim.kind === 'accounts' ? claims.accounts : claims.solvency;
+  return claims[claim.kind];
+}
+
+/** The file with signatures of the market by its sources. */
+function signaturesOf(claim: Claim): string | undefined {
+  return claim.kind === 'solvency' ? undefined : claim.signatures;
 }
 
 function claimWords(claim: Claim): string {
   if (claim.kind === 'accounts') return claims.accountsWords(claim.model);
+  if (claim.kind === 'book') return claims.bookWords(claim.model);
   const { numerator, denominator } = claim.ratio;
   const ratio =
     numerator === denominator ? claims.ratioOne : claims.ratio(String(numerator), String(denominator));

@@ -76,7 +76,7 @@ export class FormView {
   private readonly fields: Readonly<Record<keyof Expectations, Field>>;
   private available: readonly Task[] = [];
   private chosen: Task | undefined;
-  private files: Arrangement = { bundle: new Map(), listed: [] };
+  private files: Arrangement = { bundle: new Map(), listed: [], statements: [] };
 
   constructor(private readonly events: FormEvents) {
     const field = (name: string, label: string, hint: string, kind: 'text' | 'hex'): Field =>
@@ -204,16 +204,19 @@ export class FormView {
     rootHash.element.hidden = !personal;
     this.check.disabled = task === undefined;
     if (personal && !signed) this.elsewhere.open = true;
-    this.insisted.textContent = task === 'certificate' ? this.insistedWords() : '';
+    this.insisted.textContent =
+      task === undefined || task === 'opening' || task === 'attestation' ? '' : this.insistedWords();
     const lonely = this.files.attestation !== undefined && !signed;
     this.say(lonely ? ask.needSignature : task === undefined ? ask.nothingYet : '');
   }
 
   private insistedWords(): string {
-    const { model, market } = this.files;
+    const { model, market, statements } = this.files;
+    const isCertificate = this.chosen === 'certificate';
     return [
-      ...(model === undefined ? [] : [`${ask.statementAdded} ${model.name}.`]),
-      ...(market === undefined ? [] : [`${ask.pricesAdded} ${market.name}.`]),
+      ...(model === undefined || !isCertificate ? [] : [`${ask.statementAdded} ${model.name}.`]),
+      ...(market === undefined || !isCertificate ? [] : [`${ask.pricesAdded} ${market.name}.`]),
+      ...(statements.length === 0 ? [] : [ask.compiledAdded(statements.map(({ name }) => name))]),
     ].join(' ');
   }
 }

@@ -221,8 +221,8 @@ class CheckPage {
     const report = decisive(outcome);
     this.showResult(resultView({ outcome, files: arrange(this.added), expected }));
     if (report !== undefined) {
-      const { tone, sentence } = verdictWords(outcome, report);
-      this.announcement.textContent = `${verdict[tone]}. ${sentence}`;
+      const { label, sentence } = verdictWords(outcome, report);
+      this.announcement.textContent = `${label}. ${sentence}`;
     }
     performance.mark('result-shown');
   }

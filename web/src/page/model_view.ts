@@ -4,7 +4,7 @@ import type { StatementSummary } from '../verifier/types.ts';
 import { formatCount } from './amounts.ts';
 import { h } from './dom.ts';
 import { isRecord } from './files.ts';
-import { section, unfold } from './parts.ts';
+import { levelMark, section, unfold } from './parts.ts';
 import { model } from './strings.ts';
 
 const SHOWN_ROWS = 200;
@@ -20,13 +20,15 @@ export function modelView(
   heading: string,
   statement: StatementSummary,
   documents: Documents,
+  isOfBook = false,
 ): HTMLElement {
+  const size = isOfBook ? model.rowsOfBook : model.rows;
   return section(
     `model-${id}`,
     heading,
     documents.model !== undefined && h('p', {}, inWords(documents.model)),
-    statement.source === 'given' && h('p', { class: 'bad' }, model.given),
-    h('p', { class: 'quiet' }, model.rows(formatCount(statement.rows.length), formatCount(statement.bits))),
+    statement.source === 'given' && h('p', { class: 'given' }, levelMark('claimed'), ' ', model.given),
+    h('p', { class: 'quiet' }, size(formatCount(statement.rows.length), formatCount(statement.bits))),
     unfold(model.rowsHeading, rows(statement)),
     documents.model !== undefined && unfold(model.document, source(documents.model)),
     documents.market !== undefined && unfold(model.marketDocument, source(documents.market)),

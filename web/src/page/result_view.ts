@@ -57,6 +57,7 @@ function ownParts(report: Report, shown: Shown): Child[] {
     case 'bundle':
       return bundleParts(report, shown.files);
     case 'batch':
+    case 'book':
     case 'solvency':
       return shown.outcome.reports.flatMap((one) => proofParts(one, shown.files));
     case 'attestation':
@@ -94,7 +95,8 @@ function bundleParts(report: BundleReport, files: Arrangement): Child[] {
 
 function proofParts(report: Report | BundleReport['claims'][number], files: Arrangement): Child[] {
   if (report.kind === 'solvency') return [solvencyView(report)];
-  if ((report.kind !== 'accounts' && report.kind !== 'batch') || report.statement === undefined) return [];
+  if (report.kind !== 'accounts' && report.kind !== 'batch' && report.kind !== 'book') return [];
+  if (report.statement === undefined) return [];
   const { claim, statement } = report;
   const text = (name: string | undefined): string | undefined => {
     const file = name === undefined ? undefined : files.bundle.get(name);
@@ -106,7 +108,8 @@ function proofParts(report: Report | BundleReport['claims'][number], files: Arra
     ...(market !== undefined && { market }),
   };
   const name = claim?.name ?? '';
-  return [modelView(name, `${model.headingBundle}: ${name}`, statement, documents)];
+  const isOfBook = report.kind === 'book';
+  return [modelView(name, `${model.headingBundle}: ${name}`, statement, documents, isOfBook)];
 }
 
 /** A report and those inside it. */

@@ -55,6 +55,7 @@ export const fileKinds = {
   signature: 'Signature of the attestation',
   leaves: 'Sealed leaves',
   proof: 'Proof',
+  statement: 'Compiled statement',
   document: 'Public document',
 } as const;
 
@@ -109,6 +110,8 @@ export const ask = {
   hexWrong: (label: string): string => `${label}: these are not 64 hexadecimal digits (0–9, a–f).`,
   statementAdded: 'You insist on the statement in',
   pricesAdded: 'You insist on the prices in',
+  compiledAdded: (names: readonly string[]): string =>
+    `Compiled statement added: ${names.join(', ')}. It is used where a model cannot be compiled here.`,
   check: 'Check',
   cancel: 'Cancel',
   nothingYet: 'Add an opening, a certificate or a bundle to check.',
@@ -126,6 +129,15 @@ export const verdict = {
   accepted: 'Accepted',
   rejected: 'Rejected',
   incomplete: 'Fits together, not compared',
+  undecided: 'Not decided: a file is missing',
+  undecidedWords:
+    'Nothing is wrong so far. The model is of a kind that this page does not compile: its compiled statement is missing.',
+  undecidedAdvice: [
+    'Make it from model and market with “sealedbook model compile”, or take it from the service: /v1/attestations/…/statements/….bin.',
+    'Add the file here and check again. The result will say that its rows are claimed to be what the model says.',
+    'Or check with the command line tool, which compiles every model: “sealedbook verify-certificate”, “sealedbook verify”.',
+  ],
+  needed: 'What is missing',
   openingAccepted: (book: string): string => `Your account, with exactly these balances, is in ${book}.`,
   sealedBy: (issuer: string, when: string): string => `the book that ${issuer} sealed for ${when}`,
   signedInTheNameOf: (issuer: string, when: string): string =>
@@ -229,6 +241,11 @@ export const findings = {
 export const claims = {
   heading: 'What the exchange claims about the whole book',
   accounts: 'Every account',
+  book: 'The book as a whole',
+  bookWords: (model: string): string =>
+    `The sums over all accounts stay within the limits in ${model}. No sum is shown.`,
+  signatures: (file: string): string =>
+    `The market comes with signatures of its sources (${file}), which were not looked at in this check.`,
   accountsWords: (model: string): string => `Every leaf satisfies the model in ${model}.`,
   solvency: 'Reserves',
   solvencyWords: (ratio: string, totals: string): string =>
@@ -267,7 +284,10 @@ export const model = {
   more: (count: string): string => `and ${count} more`,
   document: 'The document',
   marketDocument: 'The prices',
-  given: 'The statement was taken in the form you gave; it was not compiled here from the documents.',
+  given:
+    'These rows come from the compiled statement that you added. The proof was checked for exactly these rows. That they are what model and market say is only claimed: this page does not compile such models. “sealedbook model compile” makes the file from model and market, and “sealedbook verify-certificate” and “sealedbook verify” compile everything themselves.',
+  rowsOfBook: (rows: string, bits: string): string =>
+    `${rows} rows, ${bits} bits, about the sums over all accounts.`,
   kinds: {
     'at-least': (fields: Readonly<Record<string, string>>): string =>
       `The account holds at least ${fields['amount'] ?? '?'} ${fields['asset'] ?? '?'}.`,
@@ -278,6 +298,8 @@ export const model = {
     'non-negative': (): string => 'No balance is below zero.',
     bounded: (): string => 'Every balance is a whole number of base units within the range of amounts.',
     all: (): string => 'All statements in the document hold together.',
+    'balanced-book': (): string =>
+      'The sums over all accounts stay within the limits of the document; the lines below have them in words.',
   } as Readonly<Record<string, ((fields: Readonly<Record<string, string>>) => string) | undefined>>,
   otherKind: (kind: string): string => `A model of the kind “${kind}”: read its document.`,
 } as const;
@@ -301,7 +323,7 @@ export const limits = {
   bundle: [
     'That balances equal what customers believe they have. Each holder alone can check theirs.',
     'That the reserves exist, belong to the exchange alone, or will be there tomorrow. No chain was read.',
-    'That the model measures risk well: only that every account meets it.',
+    'That the model measures risk well: only that every account, or the whole book, meets it.',
     'That everybody is shown the same book. Compare the book digest with others.',
   ],
 } as const;
@@ -429,6 +451,22 @@ export const checkWords: Readonly<Record<string, CheckWords | undefined>> = {
   ),
   'C3-proof-files': words('Proof files', 'Proofs are missing, too many, or of the wrong length.', CLAIM),
   'C4-proofs': words('Proofs', 'A proof about the accounts does not hold.', CLAIM),
+  'M2-signatures': words(
+    'Signatures of the market',
+    'A signature of the market does not hold: it is not what its sources signed.',
+    CLAIM,
+  ),
+  'W1-documents': words(
+    'Documents of the claim about the whole book',
+    'Model or market are not those you insist on, or are not about the whole book.',
+    CLAIM,
+  ),
+  'W2-statement': words(
+    'Statement about the whole book',
+    'The statement is another one than what is claimed to be proven.',
+    CLAIM,
+  ),
+  'W3-proof': words('Proof about the whole book', 'The proof about the whole book does not hold.', CLAIM),
   'S1-reserves': words(
     'Form of the reserves',
     'The statement of reserves is malformed or does not fit this book.',

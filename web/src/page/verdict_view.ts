@@ -11,20 +11,29 @@ import { checkWords, intake, unknownCheck, verdict } from './strings.ts';
 
 export interface VerdictWords {
   readonly tone: 'accepted' | 'rejected' | 'incomplete';
+  readonly label: string;
   readonly sentence: string;
 }
 
 /** The one sentence. Without anything to compare with, even a sound opening is not called accepted. */
 export function verdictWords(outcome: Outcome, report: Report): VerdictWords {
+  if (isUndecided(report)) {
+    return { tone: 'incomplete', label: verdict.undecided, sentence: verdict.undecidedWords };
+  }
   if (!report.verdict.ok) {
     const words = checkWords[report.verdict.check] ?? unknownCheck;
-    return { tone: 'rejected', sentence: words.meaning };
+    return { tone: 'rejected', label: verdict.rejected, sentence: words.meaning };
   }
   if (outcome.compared === 'nothing') {
     const sentence = report.kind === 'opening' ? verdict.openingOwnRoot : verdict.certificateOwnRoot;
-    return { tone: 'incomplete', sentence };
+    return { tone: 'incomplete', label: verdict.incomplete, sentence };
   }
-  return { tone: 'accepted', sentence: acceptedWords(outcome, report) };
+  return { tone: 'accepted', label: verdict.accepted, sentence: acceptedWords(outcome, report) };
+}
+
+/** Nothing failed: what is missing is a file of the user's. */
+function isUndecided({ verdict: said }: Report): boolean {
+  return !said.ok && said.needs !== undefined;
 }
 
 function acceptedWords(outcome: Outcome, report: Report): string {
@@ -55,8 +64,7 @@ export function verdictView(outcome: Outcome): HTMLElement {
   const report = decisive(outcome);
   if (report === undefined)
     return h('div', { class: 'verdict verdict-incomplete' }, h('p', {}, outcome.notes.join(' ')));
-  const { tone, sentence } = verdictWords(outcome, report);
-  const label = verdict[tone];
+  const { tone, label, sentence } = verdictWords(outcome, report);
   return h(
     'div',
     { class: `verdict verdict-${tone}`, 'data-milliseconds': totalTime(outcome) },
@@ -77,16 +85,18 @@ function failure(report: Report): HTMLElement[] {
   if (report.verdict.ok) return [];
   const { check, message } = report.verdict;
   const words = checkWords[check] ?? unknownCheck;
+  const undecided = isUndecided(report);
+  const advice = undecided ? verdict.undecidedAdvice : words.advice;
   return [
     h(
       'dl',
       { class: 'failure' },
-      h('dt', {}, verdict.failedCheck),
+      h('dt', {}, undecided ? verdict.needed : verdict.failedCheck),
       h('dd', {}, h('code', {}, check), ` ${words.name}`),
       h('dt', {}, verdict.found),
       h('dd', { class: 'breakable' }, message),
     ),
     h('h4', {}, verdict.whatNow),
-    h('ol', { class: 'advice' }, ...words.advice.map((advice) => h('li', {}, advice))),
+    h('ol', { class: 'advice' }, ...advice.map((line) => h('li', {}, line))),
   ];
 }

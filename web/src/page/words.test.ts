@@ -71,10 +71,24 @@ describe('the sentence', () => {
   });
 });
 
+describe('a statement that is missing', () => {
+  const waiting = opening({
+    verdict: { ok: false, check: 'K8-documents', message: 'give the compiled statement', needs: 'statement' },
+  });
+  it('is no rejection', () => {
+    const { tone, label, sentence } = verdictWords(outcome('bundle', true), waiting);
+    expect(tone).toBe('incomplete');
+    expect(label).toMatch(/^Not decided/);
+    expect(sentence).toMatch(/compiled statement is missing/);
+    const failed = opening({ verdict: { ok: false, check: 'K8-documents', message: '' } });
+    expect(verdictWords(outcome('bundle', true), failed).tone).toBe('rejected');
+  });
+});
+
 describe('every check', () => {
   it('has words, and something to do', () => {
     for (const [name, words] of Object.entries(checkWords)) {
-      expect(name).toMatch(/^[BCSOK]\d+-[a-z-]+$/);
+      expect(name).toMatch(/^[BCKMOSW]\d+-[a-z-]+$/);
       expect(words?.meaning).toMatch(/\.$/);
       expect(words?.advice.length).toBeGreaterThan(0);
     }
@@ -139,6 +153,7 @@ describe('small words', () => {
     expect(inWords('{"kind":"at-least","asset":"BTC","amount":"1.5"}')).toBe(
       'The account holds at least 1.5 BTC.',
     );
+    expect(inWords('{"kind":"balanced-book"}')).toMatch(/sums over all accounts/);
     expect(knownWords('{"kind":"span"}')).toBeUndefined();
     expect(inWords('{"kind":"span"}')).toMatch(/“span”: read its document/);
     expect(inWords('not json')).toMatch(/read its document/);

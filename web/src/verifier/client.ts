@@ -184,6 +184,7 @@ export function createVerifier(makeWorker: () => Worker = () => new VerifierWork
     verifyCertificate: (certificate, trust, expectations = {}, hooks) =>
       ask('certificate', { check: 'verifyCertificate', certificate, trust, expectations }, hooks),
     verifyBatchProof: (input, hooks) => ask('batch', { check: 'verifyBatchProof', input }, hooks),
+    verifyBookClaim: (input, hooks) => ask('book', { check: 'verifyBookClaim', input }, hooks),
     verifySolvency: (input, hooks) => ask('solvency', { check: 'verifySolvency', input }, hooks),
     verifyBundle: (input, hooks) => ask('bundle', { check: 'verifyBundle', input }, hooks),
     close: () => {

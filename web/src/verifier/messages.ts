@@ -2,6 +2,7 @@
 
 import type {
   BatchInput,
+  BookClaimInput,
   BundleInput,
   CertificateExpectations,
   Report,
@@ -21,6 +22,7 @@ export type Call =
       expectations: CertificateExpectations;
     }
   | { check: 'verifyBatchProof'; input: BatchInput }
+  | { check: 'verifyBookClaim'; input: BookClaimInput }
   | { check: 'verifySolvency'; input: SolvencyInput }
   | { check: 'verifyBundle'; input: BundleInput };
 

@@ -105,7 +105,18 @@ export interface SolvencyClaim {
   readonly statement: string;
 }
 
-export type Claim = AccountsClaim | SolvencyClaim;
+/** The sum of all leaves satisfies limits. */
+export interface BookClaim {
+  readonly kind: 'book';
+  readonly name: string;
+  readonly model: string;
+  readonly market: string;
+  /** Name of the file with signatures of the market by its sources. */
+  readonly signatures?: string;
+  readonly statement: string;
+}
+
+export type Claim = AccountsClaim | BookClaim | SolvencyClaim;
 
 /** B1 to B4. */
 export interface AttestationReport extends BaseReport {
@@ -228,7 +239,7 @@ export interface BundleReport extends BaseReport {
   readonly attestation: AttestationReport;
   /** Levels of the recomputed tree, leaves first; absent above 1,024 leaves and where the tree was not reached. */
   readonly tree?: readonly (readonly TreeNode[])[];
-  readonly claims: readonly (AccountsClaimReport | SolvencyReport)[];
+  readonly claims: readonly (AccountsClaimReport | BookClaimReport | SolvencyReport)[];
 }
 
 /** C1 to C4, and M2, for all batches of one claim. */
@@ -238,8 +249,22 @@ export interface AccountsClaimReport extends BaseReport {
   readonly statement?: StatementSummary;
 }
 
+/** W1 to W3, and M2. */
+export interface BookClaimReport extends BaseReport {
+  readonly kind: 'book';
+  readonly book?: BookSummary;
+  readonly claim?: BookClaim;
+  readonly statement?: StatementSummary;
+}
+
 export type Report =
-  AttestationReport | OpeningReport | CertificateReport | BatchReport | SolvencyReport | BundleReport;
+  | AttestationReport
+  | OpeningReport
+  | CertificateReport
+  | BatchReport
+  | BookClaimReport
+  | SolvencyReport
+  | BundleReport;
 
 /** What the user trusts already. */
 export type Trust =
@@ -261,8 +286,8 @@ export interface CertificateExpectations {
   /** Byte for byte. */
   readonly model?: Uint8Array;
   readonly market?: Uint8Array;
-  /** Canonical form of the statement (docs/statements.md, section 5), for models that are not compiled here. */
-  readonly statement?: Uint8Array;
+  /** Canonical forms of statements (docs/statements.md, section 5), for models that are not compiled here. */
+  readonly statements?: readonly Uint8Array[];
 }
 
 export interface BatchInput {
@@ -280,8 +305,24 @@ export interface BatchInput {
   readonly market?: Uint8Array;
   /** Signatures of the market; without them their check is skipped, and the report says so. */
   readonly signatures?: Uint8Array;
-  /** Canonical form of the statement, for models that are not compiled here. */
-  readonly statement?: Uint8Array;
+  /** Canonical forms of statements, for models that are not compiled here. */
+  readonly statements?: readonly Uint8Array[];
+}
+
+export interface BookClaimInput {
+  readonly attestation: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly issuerKey?: string;
+  /** Name of a claim about the whole book. */
+  readonly claim: string;
+  /** The files that the claim names. */
+  readonly model: Uint8Array;
+  readonly market: Uint8Array;
+  /** Signatures of the market; without them their check is skipped, and the report says so. */
+  readonly signatures?: Uint8Array;
+  readonly proof: Uint8Array;
+  /** Canonical forms of statements: models of whole books are not compiled here. */
+  readonly statements?: readonly Uint8Array[];
 }
 
 export interface SolvencyInput {
@@ -305,8 +346,8 @@ export interface BundleInput {
   /** Model and market that the user insists on, byte for byte. */
   readonly model?: Uint8Array;
   readonly market?: Uint8Array;
-  /** Canonical statements by name of the claim, for models that are not compiled here. */
-  readonly statements?: ReadonlyMap<string, Uint8Array>;
+  /** Canonical forms of statements, for models that are not compiled here; each claim takes the one with its digest. */
+  readonly statements?: readonly Uint8Array[];
 }
 
 /** Called while a check runs. */
@@ -347,6 +388,7 @@ export interface Verifier {
     hooks?: ClientHooks,
   ): Promise<CertificateReport>;
   verifyBatchProof(input: BatchInput, hooks?: ClientHooks): Promise<BatchReport>;
+  verifyBookClaim(input: BookClaimInput, hooks?: ClientHooks): Promise<BookClaimReport>;
   verifySolvency(input: SolvencyInput, hooks?: ClientHooks): Promise<SolvencyReport>;
   verifyBundle(input: BundleInput, hooks?: ClientHooks): Promise<BundleReport>;
   /** Ends the worker. */

@@ -14,6 +14,8 @@ function run(call: Call, hooks: Hooks): Report {
       return checks.verifyCertificate(call.certificate, call.trust, call.expectations, hooks);
     case 'verifyBatchProof':
       return checks.verifyBatchProof(call.input, hooks);
+    case 'verifyBookClaim':
+      return checks.verifyBookClaim(call.input, hooks);
     case 'verifySolvency':
       return checks.verifySolvency(call.input, hooks);
     case 'verifyBundle':

@@ -8,7 +8,8 @@ import type { Field } from '../json/fields.ts';
 import type { JsonObject } from '../json/parse.ts';
 import { canonicalJson } from '../json/canonical.ts';
 import { MAX_ASSETS } from '../statement/statement.ts';
-import type { Asset, BookSummary, TreeNode } from '../types.ts';
+import type { Recorder } from '../report.ts';
+import type { Asset, BookSummary, Level, TreeNode } from '../types.ts';
 
 const FORMAT = 'sealedbook/sealed-book/v1';
 const DIGEST_LABEL = 'sealedbook/v1/book-digest';
@@ -103,4 +104,15 @@ export function summaryOf(book: Book): BookSummary {
   const { issuer, asOf, assets, leafCount, height, leavesSha256, root, predecessor, digest } = book;
   const summary = { issuer, asOf, assets, leafCount, height, leavesSha256, root, digest };
   return predecessor === undefined ? summary : { ...summary, predecessor };
+}
+
+/** The line about the book that this one was made from, if it says that it follows one. */
+export function findPredecessor(recorder: Recorder, { predecessor }: Book, level: Level): void {
+  if (predecessor === undefined) {
+    return;
+  }
+  const how =
+    predecessor.form === 'changed' ? 'leaves that did not change were kept' : 'every leaf was sealed anew';
+  const text = `the book with digest ${predecessor.book}; ${how}, says the issuer: compared with that bundle was nothing`;
+  recorder.find('This book follows', text, level);
 }

@@ -1,13 +1,15 @@
-/** Claims of an attestation (docs/protocol.md, sections 5, 10 and 11). */
+/** Claims of an attestation (docs/protocol.md, sections 5, 10, 11 and 14). */
 
 import { DIGEST_BYTES } from '../encoding/hashing.ts';
-import type { Field, Fields } from '../json/fields.ts';
-import type { AccountsClaim, Claim, SolvencyClaim } from '../types.ts';
+import { Field, type Fields } from '../json/fields.ts';
+import type { AccountsClaim, BookClaim, Claim, SolvencyClaim } from '../types.ts';
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
+const MAX_SHOWN_KIND = 40;
 const MAX_BATCHES = 65_536;
 const MAX_RATIO = 1_000_000;
 const ACCOUNTS_FIELDS = ['kind', 'name', 'model', 'statement', 'batches'];
+const BOOK_FIELDS = ['kind', 'name', 'model', 'market', 'statement'];
 const SOLVENCY_FIELDS = ['kind', 'name', 'reserves', 'ratio', 'totals', 'statement'];
 
 export const PROOF_FOLDER = 'proofs/';
@@ -48,10 +50,15 @@ function checkProofFiles(field: Field, claims: readonly Claim[], fileNames: Read
 }
 
 export function proofFiles(claim: Claim): string[] {
-  if (claim.kind === 'solvency') {
-    return [`${PROOF_FOLDER}${claim.name}.narg`];
+  if (claim.kind !== 'accounts') {
+    return [singleProofFile(claim.name)];
   }
   return Array.from({ length: claim.batches }, (_, i) => batchProofFile(claim.name, i));
+}
+
+/** The proof of a claim that has one alone. */
+export function singleProofFile(claimName: string): string {
+  return `${PROOF_FOLDER}${claimName}.narg`;
 }
 
 export function batchProofFile(claimName: string, batchIndex: number): string {
@@ -59,8 +66,35 @@ export function batchProofFile(claimName: string, batchIndex: number): string {
 }
 
 function readClaim(entry: Field, fileNames: ReadonlySet<string>): Claim {
-  const kind = entry.object().get('kind');
-  return kind === 'solvency' ? readSolvency(entry, fileNames) : readAccounts(entry, fileNames);
+  const kind = new Field(entry.object().get('kind') ?? null, `${entry.path}.kind`);
+  switch (kind.text()) {
+    case 'accounts':
+      return readAccounts(entry, fileNames);
+    case 'book':
+      return readBookClaim(entry, (field) => readFileName(field, fileNames));
+    case 'solvency':
+      return readSolvency(entry, fileNames);
+    default:
+      // Never passed over: what nobody checked would look like something that was.
+      throw kind.error(
+        `claims of the kind '${kind.text().slice(0, MAX_SHOWN_KIND)}' are not known: this verifier is too old for them, or they are wrong`,
+      );
+  }
+}
+
+/** A claim about the whole book; `readFile` reads the name of a document. */
+export function readBookClaim(entry: Field, readFile: (field: Field) => string): BookClaim {
+  const fields = entry.record(BOOK_FIELDS, ['signatures']);
+  fields.get('kind').constant('book');
+  const signatures = fields.optional('signatures', readFile);
+  return {
+    kind: 'book',
+    name: readName(fields),
+    model: readFile(fields.get('model')),
+    market: readFile(fields.get('market')),
+    ...(signatures === undefined ? {} : { signatures }),
+    statement: fields.get('statement').hex(DIGEST_BYTES),
+  };
 }
 
 function readAccounts(entry: Field, fileNames: ReadonlySet<string>): AccountsClaim {

@@ -6,7 +6,7 @@ import { FormError, VerificationError } from '../errors.ts';
 import type { Recorder } from '../report.ts';
 import type { Level, Trust } from '../types.ts';
 import { checkAttestation, checkLeavesFile } from './attestation.ts';
-import { type Book, sameBook } from './book.ts';
+import { type Book, findPredecessor, sameBook } from './book.ts';
 
 /** Refuses another book than the trusted one. `what` is the file that carries the book, such as "opening". */
 export function checkTrust(recorder: Recorder, check: string, what: string, book: Book, trust: Trust): void {
@@ -76,6 +76,7 @@ export function findBook(recorder: Recorder, book: Book, trust: Trust): void {
   const level = levelOfBook(trust);
   recorder.find('Issuer', book.issuer.name, level);
   recorder.find('As of', book.asOf, level);
+  findPredecessor(recorder, book, level);
   recorder.find('Assets', book.assets.map(({ id }) => id).join(', '), level);
   recorder.find('Root hash', book.root.hash, trust.kind === 'bundle' ? level : 'recomputed');
 }

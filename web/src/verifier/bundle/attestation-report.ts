@@ -1,7 +1,7 @@
 /** Reading an attestation alone: B1 to B4. */
 
 import { type Attestation, checkAttestation } from '../book/attestation.ts';
-import { summaryOf } from '../book/book.ts';
+import { findPredecessor, summaryOf } from '../book/book.ts';
 import { Recorder } from '../report.ts';
 import type { AttestationReport, Hooks } from '../types.ts';
 
@@ -22,6 +22,7 @@ export function readAttestation(
     const level = issuerKey === undefined ? 'claimed' : 'signed';
     recorder.find('Issuer', read.book.issuer.name, level);
     recorder.find('As of', read.book.asOf, level);
+    findPredecessor(recorder, read.book, level);
     return issuerKey === undefined
       ? 'The attestation is signed with the key that it names. Whose key that is, is only claimed.'
       : 'The attestation is signed with the key that you gave.';

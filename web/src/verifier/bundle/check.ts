@@ -1,4 +1,4 @@
-/** Verifying a whole bundle: B1 to B10 and every claim (docs/protocol.md, sections 6, 10 and 11). */
+/** Verifying a whole bundle: B1 to B10 and every claim (docs/protocol.md, sections 6, 10, 11 and 14). */
 
 import {
   type Attestation,
@@ -7,7 +7,8 @@ import {
   LEAVES_FILE,
   SIGNATURE_FILE,
 } from '../book/attestation.ts';
-import { batchProofFile, proofFiles } from '../book/claims.ts';
+import { findPredecessor } from '../book/book.ts';
+import { batchProofFile, singleProofFile } from '../book/claims.ts';
 import { buildTree, LEAF_BYTES, leafCommitments, nodeSummary, type SumNode } from '../book/tree.ts';
 import {
   type AccountsCase,
@@ -16,16 +17,21 @@ import {
   checkProofs,
   findAccounts,
 } from '../claims/accounts.ts';
+import { type BookResult, checkBookClaim, findBookClaim } from '../claims/book.ts';
 import { coverOf, type ProvenStatement } from '../claims/cover.ts';
 import { checkFile } from '../claims/listed.ts';
 import { checkSolvency, findSolvency, solvencyFields, type SolvencyResult } from '../claims/solvency.ts';
 import { equalBytes, toHex } from '../encoding/bytes.ts';
 import { FormError, VerificationError } from '../errors.ts';
+import { chosenStatement, WHOLE_BOOK_KIND } from '../models/claim-statement.ts';
+import { marginKind } from '../models/model.ts';
 import { Recorder } from '../report.ts';
 import type {
   AccountsClaim,
   AccountsClaimReport,
   AttestationReport,
+  BookClaim,
+  BookClaimReport,
   BundleInput,
   BundleReport,
   Hooks,
@@ -37,11 +43,13 @@ import { attestationFields } from './attestation-report.ts';
 
 const LARGEST_DRAWN_TREE = 1024;
 
+type ClaimReport = AccountsClaimReport | BookClaimReport | SolvencyReport;
+
 interface Reached {
   attestation?: Attestation;
   attestationReport?: AttestationReport;
   tree?: readonly (readonly SumNode[])[];
-  readonly claims: (AccountsClaimReport | SolvencyReport)[];
+  readonly claims: ClaimReport[];
 }
 
 export function verifyBundle(input: BundleInput, hooks: Hooks = {}): BundleReport {
@@ -175,30 +183,61 @@ function checkAllClaims(
   hooks: Hooks,
 ): readonly ProvenStatement[] {
   const accounts = attestation.claims.filter((claim) => claim.kind === 'accounts');
+  const books = attestation.claims.filter((claim) => claim.kind === 'book');
   const solvency = attestation.claims.filter((claim) => claim.kind === 'solvency');
-  if (accounts.length === 0 && (input.model ?? input.market) !== undefined) {
-    throw new VerificationError(
-      'C1-documents',
-      'you insist on a model, and there is no claim about accounts',
-    );
-  }
-  const total = accounts.length + solvency.length;
+  checkInsisted(input, accounts, books);
+  const total = accounts.length + books.length + solvency.length;
   const share = (done: number): Hooks => shareOf(hooks, 0.3 + (0.7 * done) / total, 0.7 / total);
   const proven = accounts.map((claim, i) => {
     const { report, proven: statement } = accountsReport(input, attestation, claim, share(i));
     reached.claims.push(report);
     return settle(report, statement);
   });
+  books.forEach((claim, i) => {
+    const report = bookReport(input, attestation, claim, proven, share(accounts.length + i));
+    reached.claims.push(report);
+    settle(report, true);
+  });
   solvency.forEach((claim, i) => {
-    const report = solvencyReport(input, attestation, claim, proven, share(accounts.length + i));
+    const before = accounts.length + books.length;
+    const report = solvencyReport(input, attestation, claim, proven, share(before + i));
     reached.claims.push(report);
     settle(report, true);
   });
   return proven;
 }
 
+/** There is a claim that what the user insists on can be compared with. */
+function checkInsisted(
+  input: BundleInput,
+  accounts: readonly AccountsClaim[],
+  books: readonly BookClaim[],
+): void {
+  if (input.model !== undefined && isWholeBook(input.model)) {
+    if (books.length === 0) {
+      const message = 'you insist on a model of the whole book, and there is no claim about it';
+      throw new VerificationError('W1-documents', message);
+    }
+  } else if (accounts.length === 0 && (input.model ?? input.market) !== undefined) {
+    const message = 'you insist on a model, and there is no claim about accounts';
+    throw new VerificationError('C1-documents', message);
+  }
+}
+
+/** Whether a document is a model of the whole book, which is compared with claims about that alone. */
+function isWholeBook(model: Uint8Array): boolean {
+  try {
+    return marginKind(model) === WHOLE_BOOK_KIND;
+  } catch (error) {
+    if (error instanceof FormError) {
+      return false;
+    }
+    throw error;
+  }
+}
+
 /** A claim that failed fails the bundle. */
-function settle<T>({ verdict }: AccountsClaimReport | SolvencyReport, result: T | undefined): T {
+function settle<T>({ verdict }: ClaimReport, result: T | undefined): T {
   if (!verdict.ok) {
     throw new VerificationError(verdict.check, verdict.message, verdict.needs);
   }
@@ -238,12 +277,13 @@ function accountsReport(
   hooks: Hooks,
 ): { readonly report: AccountsClaimReport; readonly proven: ProvenStatement | undefined } {
   const recorder = new Recorder(hooks);
-  const insisted = { model: input.model !== undefined, market: input.market !== undefined };
+  const expected = expectedOf(input, claim);
+  const insisted = { model: expected.model !== undefined, market: expected.market !== undefined };
   let claimCase: AccountsCase | undefined;
   const base = recorder.run(() => {
-    insist(input, claim);
+    insist(input, claim, expected);
     const signatures = claim.signatures === undefined ? undefined : fileOf(input.files, claim.signatures);
-    const documents = documentsOf(input, claim);
+    const documents = documentsOf(input, attestation, claim);
     claimCase = checkAccountsClaim(recorder, attestation.book, claim, documents, signatures);
     checkBatches(recorder, input, claimCase);
     findAccounts(recorder, 'Every account', claimCase, insisted);
@@ -263,9 +303,59 @@ function accountsReport(
   };
 }
 
-function insist(input: BundleInput, claim: AccountsClaim): void {
+function bookReport(
+  input: BundleInput,
+  attestation: Attestation,
+  claim: BookClaim,
+  proven: readonly ProvenStatement[],
+  hooks: Hooks,
+): BookClaimReport {
+  const recorder = new Recorder(hooks);
+  const expected = expectedOf(input, claim);
+  const insisted = { model: expected.model !== undefined, market: expected.market !== undefined };
+  let result: BookResult | undefined;
+  const base = recorder.run(() => {
+    insist(input, claim, expected);
+    const { files } = input;
+    const statement = statementOf(input, attestation, claim);
+    result = checkBookClaim(recorder, attestation.book, claim, {
+      model: fileOf(files, claim.model),
+      market: fileOf(files, claim.market),
+      ...(claim.signatures === undefined ? {} : { signatures: fileOf(files, claim.signatures) }),
+      proof: fileOf(files, singleProofFile(claim.name)),
+      ...(statement === undefined ? {} : { statement }),
+    });
+    const statements = proven.map((one) => one.statement);
+    findBookClaim(recorder, claim, result, statements, insisted);
+    return `The sums over all accounts satisfy the statement of '${claim.name}'.`;
+  });
+  return {
+    kind: 'book',
+    ...base,
+    claim,
+    ...(result === undefined ? {} : { statement: result.summary }),
+  };
+}
+
+/** What the user insists on of the documents of a claim: a model is meant for claims of one kind, a market for all. */
+function expectedOf(
+  { model, market }: BundleInput,
+  claim: AccountsClaim | BookClaim,
+): Pick<BundleInput, 'model' | 'market'> {
+  const isForBooks = model !== undefined && isWholeBook(model);
+  const hasModel = model !== undefined && isForBooks === (claim.kind === 'book');
+  // Who asks for a market together with a model of the whole book has not asked for one of every account.
+  const hasMarket = market !== undefined && (claim.market !== undefined || !isForBooks);
+  return { ...(hasModel ? { model } : {}), ...(hasMarket ? { market } : {}) };
+}
+
+function insist(
+  input: BundleInput,
+  claim: AccountsClaim | BookClaim,
+  expectations: Pick<BundleInput, 'model' | 'market'>,
+): void {
   for (const kind of ['model', 'market'] as const) {
-    const expected = input[kind];
+    const expected = expectations[kind];
     const name = claim[kind];
     if (expected === undefined) {
       continue;
@@ -273,21 +363,34 @@ function insist(input: BundleInput, claim: AccountsClaim): void {
     const has = name === undefined ? undefined : input.files.get(name);
     if (has === undefined || !equalBytes(has, expected)) {
       throw new VerificationError(
-        'C1-documents',
+        claim.kind === 'book' ? 'W1-documents' : 'C1-documents',
         `claim '${claim.name}' was made with another ${kind} than yours`,
       );
     }
   }
 }
 
-function documentsOf({ files, statements }: BundleInput, claim: AccountsClaim): AccountsCase['documents'] {
-  const market = claim.market === undefined ? undefined : fileOf(files, claim.market);
-  const statement = statements?.get(claim.name);
+function documentsOf(
+  input: BundleInput,
+  attestation: Attestation,
+  claim: AccountsClaim,
+): AccountsCase['documents'] {
+  const market = claim.market === undefined ? undefined : fileOf(input.files, claim.market);
+  const statement = statementOf(input, attestation, claim);
   return {
-    model: fileOf(files, claim.model),
+    model: fileOf(input.files, claim.model),
     ...(market === undefined ? {} : { market }),
     ...(statement === undefined ? {} : { statement }),
   };
+}
+
+function statementOf(
+  { statements = [] }: BundleInput,
+  { claims }: Attestation,
+  claim: AccountsClaim | BookClaim,
+): Uint8Array | undefined {
+  const others = claims.filter(({ name }) => name !== claim.name).map(({ statement }) => statement);
+  return chosenStatement(statements, claim.statement, others);
 }
 
 function checkBatches(recorder: Recorder, { files }: BundleInput, claimCase: AccountsCase): void {
@@ -323,11 +426,10 @@ function solvencyReport(
   let result: SolvencyResult | undefined;
   const base = recorder.run(() => {
     const totals = claim.totalsFile === undefined ? undefined : fileOf(files, claim.totalsFile);
-    const [proofFile = ''] = proofFiles(claim);
     const checked = checkSolvency(recorder, book, claim, {
       reserves: fileOf(files, claim.reserves),
       ...(totals === undefined ? {} : { totals }),
-      proof: fileOf(files, proofFile),
+      proof: fileOf(files, singleProofFile(claim.name)),
     });
     result = checked;
     const reserved = new Set(checked.reserves.assets.map(({ place }) => place));
@@ -354,6 +456,7 @@ function findAll(
   const level = issuerKey === undefined ? 'claimed' : 'signed';
   recorder.find('Issuer', book.issuer.name, level);
   recorder.find('As of', book.asOf, level);
+  findPredecessor(recorder, book, level);
   recorder.find('Root', `${book.leafCount} leaves make it up, padding included`, 'recomputed');
   if (proven.length === 0) {
     recorder.find('Every account', 'nothing is shown about what accounts hold or owe', 'not-proven');

@@ -9,7 +9,13 @@ import { POINT_BYTES } from '../curve/point.ts';
 import { concat, equalBytes, fromHex, fromUtf8, toHex } from '../encoding/bytes.ts';
 import { DIGEST_BYTES } from '../encoding/hashing.ts';
 import { FormError, VerificationError } from '../errors.ts';
-import { type ClaimStatement, claimStatement } from '../models/claim-statement.ts';
+import {
+  chosenStatement,
+  type ClaimStatement,
+  claimStatement,
+  GIVEN_WORDS,
+  statementWords,
+} from '../models/claim-statement.ts';
 import { checkPublishedLeaf } from '../opening/check.ts';
 import { Recorder } from '../report.ts';
 import type { CertificateExpectations, CertificateReport, Hooks, PathStep, Trust } from '../types.ts';
@@ -46,7 +52,8 @@ export function verifyCertificate(
     checkProof(recorder, certificate, statement);
     findAll(recorder, certificate, statement, expectations, trust);
     recorder.progress(1, 'Done');
-    return `The account at leaf ${certificate.leaf.index} of the sealed book satisfies the statement.`;
+    const which = statementWords(statement);
+    return `The account at leaf ${certificate.leaf.index} of the sealed book satisfies ${which}.`;
   });
   return reportOf(base, trust, reached);
 }
@@ -128,10 +135,11 @@ function checkStatement(
   const statement = recorder.check('K8-documents', 'Model and market make a statement.', () => {
     insist('model', model, expectations.model);
     insist('market', market, expectations.market);
+    const given = chosenStatement(expectations.statements ?? [], certificate.statement);
     const documents = {
       model,
       ...(market === undefined ? {} : { market }),
-      ...(expectations.statement === undefined ? {} : { statement: expectations.statement }),
+      ...(given === undefined ? {} : { statement: given }),
     };
     const value = claimStatement('K8-documents', documents, book.assets, 'account');
     return { value, data: { source: value.summary.source, bits: value.summary.bits } };
@@ -203,7 +211,7 @@ function findAll(
     recorder.find('Statement', formula, 'proven');
   }
   if (statement.summary.source === 'given') {
-    recorder.find('Rows are what the model says', 'they were given to you compiled', 'claimed');
+    recorder.find('Rows are what the model says', GIVEN_WORDS, 'claimed');
   }
   const chosen = (insisted: boolean): ['recomputed' | 'claimed', string] =>
     insisted ? ['recomputed', 'the one that you gave'] : ['claimed', 'chosen by the holder: read it'];

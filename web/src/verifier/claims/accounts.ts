@@ -9,9 +9,14 @@ import { batchProofFile } from '../book/claims.ts';
 import { asCheck } from '../certificate/check.ts';
 import { fromBigEndian } from '../encoding/bytes.ts';
 import { FormError, VerificationError } from '../errors.ts';
-import { type ClaimStatement, claimStatement, type Documents } from '../models/claim-statement.ts';
+import {
+  type ClaimStatement,
+  claimStatement,
+  type Documents,
+  GIVEN_WORDS,
+} from '../models/claim-statement.ts';
 import type { Recorder } from '../report.ts';
-import type { AccountsClaim } from '../types.ts';
+import type { AccountsClaim, BookClaim } from '../types.ts';
 import { claimContext } from './context.ts';
 import { marketSigners } from './market-signatures.ts';
 
@@ -52,9 +57,10 @@ export function checkAccountsClaim(
   return { book, claim, documents, statement, size: batchSize(statement.statement, book.leafCount) };
 }
 
-function checkMarketSignatures(
+/** M2, where the claim has signatures of its market. */
+export function checkMarketSignatures(
   recorder: Recorder,
-  claim: AccountsClaim,
+  claim: AccountsClaim | BookClaim,
   market: Uint8Array | undefined,
   signatures: Uint8Array | undefined,
 ): void {
@@ -179,7 +185,7 @@ function randomWeight(): bigint {
 export function findAccounts(
   recorder: Recorder,
   what: string,
-  { claim, statement, documents }: AccountsCase,
+  { claim, statement }: AccountsCase,
   insisted: { readonly model: boolean; readonly market: boolean },
 ): void {
   for (const { formula } of statement.summary.rows) {
@@ -193,13 +199,22 @@ export function findAccounts(
     );
   }
   if (statement.summary.source === 'given') {
-    recorder.find('Rows are what the model says', 'they were given to you compiled', 'claimed');
+    recorder.find('Rows are what the model says', GIVEN_WORDS, 'claimed');
   }
+  findDocuments(recorder, claim, insisted);
+}
+
+/** Lines about whose model and market they are. */
+export function findDocuments(
+  recorder: Recorder,
+  claim: AccountsClaim | BookClaim,
+  insisted: { readonly model: boolean; readonly market: boolean },
+): void {
   const level = (mine: boolean): ['recomputed' | 'signed', string] =>
     mine ? ['recomputed', 'the one that you gave'] : ['signed', 'chosen by the issuer: read it'];
   const [modelLevel, modelText] = level(insisted.model);
   recorder.find(`Model of '${claim.name}'`, modelText, modelLevel);
-  if (documents.market !== undefined) {
+  if (claim.market !== undefined) {
     const [marketLevel, marketText] = level(insisted.market);
     recorder.find(`Market of '${claim.name}'`, marketText, marketLevel);
   }

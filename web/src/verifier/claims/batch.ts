@@ -5,6 +5,7 @@ import { summaryOf } from '../book/book.ts';
 import { batchProofFile } from '../book/claims.ts';
 import { LEAF_BYTES, leafCommitments } from '../book/tree.ts';
 import { VerificationError } from '../errors.ts';
+import { chosenStatement, statementWords } from '../models/claim-statement.ts';
 import { Recorder } from '../report.ts';
 import type { AccountsClaim, BatchInput, BatchReport, Hooks } from '../types.ts';
 import {
@@ -55,10 +56,16 @@ function verify(recorder: Recorder, input: BatchInput, reached: Reached): string
       : [[claim.signatures, input.signatures] as const]),
     [batchProofFile(claim.name, input.batchIndex), input.proof],
   ]);
+  const others = attestation.claims.filter(({ name }) => name !== claim.name);
+  const statement = chosenStatement(
+    input.statements ?? [],
+    claim.statement,
+    others.map((other) => other.statement),
+  );
   const documents = {
     model: input.model,
     ...(claim.market === undefined || input.market === undefined ? {} : { market: input.market }),
-    ...(input.statement === undefined ? {} : { statement: input.statement }),
+    ...(statement === undefined ? {} : { statement }),
   };
   const claimCase = checkAccountsClaim(recorder, book, claim, documents, input.signatures);
   reached.claimCase = claimCase;
@@ -77,7 +84,7 @@ function verify(recorder: Recorder, input: BatchInput, reached: Reached): string
     recorder.find('All other accounts', 'their batches were not checked', 'not-proven');
   }
   recorder.find('Positions', 'not revealed', 'hidden');
-  return `Every account of batch ${input.batchIndex} satisfies the statement.`;
+  return `Every account of batch ${input.batchIndex} satisfies ${statementWords(claimCase.statement)}.`;
 }
 
 /** The leaves of the batch, out of leaves.bin or given alone. */

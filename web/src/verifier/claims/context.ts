@@ -1,4 +1,4 @@
-/** What the proofs of a claim absorb in place of everything they belong to (docs/protocol.md, sections 10 and 11). */
+/** What the proofs of a claim absorb in place of everything they belong to (docs/protocol.md, sections 10, 11 and 14). */
 
 import { toHex } from '../encoding/bytes.ts';
 import { jsonDigest, sha256 } from '../encoding/hashing.ts';
@@ -8,7 +8,7 @@ const FORMAT = 'sealedbook/claim-context/v1';
 const LABEL = 'sealedbook/v1/claim-context';
 
 export function claimContext(
-  kind: 'accounts' | 'solvency',
+  kind: 'accounts' | 'book' | 'solvency',
   name: string,
   bookDigest: string,
   documents: readonly (readonly [string, Uint8Array | undefined])[],

@@ -4,7 +4,7 @@ import { certificateShape } from '../argument/shape.ts';
 import { verifyArgument } from '../argument/verify.ts';
 import { type Attestation, checkAttestation } from '../book/attestation.ts';
 import { type Book, summaryOf as bookSummary } from '../book/book.ts';
-import { proofFiles } from '../book/claims.ts';
+import { singleProofFile } from '../book/claims.ts';
 import { asCheck } from '../certificate/check.ts';
 import { POINT_BYTES } from '../curve/point.ts';
 import { fromHex, toHex } from '../encoding/bytes.ts';
@@ -261,7 +261,7 @@ export function verifySolvency(input: SolvencyInput, hooks: Hooks = {}): Solvenc
     claim = claimNamed(attestation, input.claim, 'solvency');
     const given: [string, Uint8Array | undefined][] = [
       [claim.reserves, input.reserves],
-      ...proofFiles(claim).map((name): [string, Uint8Array] => [name, input.proof]),
+      [singleProofFile(claim.name), input.proof],
     ];
     if (claim.totalsFile !== undefined) {
       given.push([claim.totalsFile, input.totals]);

@@ -12,11 +12,24 @@ import { bitsOf, type Statement } from '../statement/statement.ts';
 import type { Asset, StatementSummary } from '../types.ts';
 import { compileModel, marginKind, type Scope } from './model.ts';
 
+/** The one kind about the sum of all accounts (docs/models/balanced-book.md). */
+export const WHOLE_BOOK_KIND = 'balanced-book';
+
 export interface Documents {
   readonly model: Uint8Array;
   readonly market?: Uint8Array;
   /** Canonical form, for models that are not compiled here. */
   readonly statement?: Uint8Array;
+}
+
+/** What a statement that was given, not compiled, leaves open. */
+export const GIVEN_WORDS =
+  'they were taken from the compiled statement that you added; that model and market say this was not computed here: ' +
+  '`sealedbook model compile` makes the statement from them';
+
+/** What was proven, to follow "satisfies". */
+export function statementWords({ summary }: ClaimStatement): string {
+  return summary.source === 'given' ? 'the compiled statement that you added' : 'the statement';
 }
 
 export interface ClaimStatement {
@@ -37,16 +50,44 @@ export function claimStatement(
   if (kind === undefined) {
     return finished(compileModel(documents.model, documents.market, assets, scope), 'compiled', scope);
   }
-  if (documents.statement === undefined) {
+  if (kind === WHOLE_BOOK_KIND) {
+    throw new FormError(`models of kind '${kind}' are about the sum of all accounts, not about an account`);
+  }
+  const given = givenStatement(check, kind, documents.statement, assets);
+  return finished(given, 'given', scope);
+}
+
+/** The statement in canonical form that the user gave, for the assets of a book. */
+export function givenStatement(
+  check: string,
+  kind: string,
+  canonical: Uint8Array | undefined,
+  assets: readonly Asset[],
+): Statement {
+  if (canonical === undefined) {
     throw new VerificationError(
       check,
       `models of kind '${kind}' are not compiled here: give the compiled statement, from a source you trust`,
       'statement',
     );
   }
-  const given = parseStatement(documents.statement);
+  const given = parseStatement(canonical);
   checkAssets(given, assets);
-  return finished(given, 'given', scope);
+  return given;
+}
+
+/**
+ * Of the statements that the user gave, the one for a claim: with the digest claimed; or else one that is not of another
+ * claim, so that a statement that the user compiled is compared, and fails, if it is not what was claimed.
+ */
+export function chosenStatement(
+  given: readonly Uint8Array[],
+  claimed: string,
+  othersClaimed: readonly string[] = [],
+): Uint8Array | undefined {
+  const digests = given.map((canonical) => toHex(statementDigest(canonical)));
+  const own = given.find((_, i) => digests[i] === claimed);
+  return own ?? given.find((_, i) => !othersClaimed.includes(digests[i] ?? ''));
 }
 
 function finished(statement: Statement, source: StatementSummary['source'], scope: Scope): ClaimStatement {
