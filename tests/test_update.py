@@ -713,8 +713,8 @@ def test_without_the_previous_bundle_the_link_is_signed_only(old: Sealed) -> Non
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        (UpdateForm.CHANGED, "3 sealed anew; 5 the same, byte for byte"),
-        (UpdateForm.ANEW, "all sealed anew: no tag"),
+        (UpdateForm.CHANGED, "3 others, in tag and commitment; 5 the same, byte for byte"),
+        (UpdateForm.ANEW, "all others: no tag"),
     ],
 )
 def test_with_the_previous_bundle_the_leaves_are_compared(old: Sealed, form: UpdateForm, text: str) -> None:

@@ -212,3 +212,12 @@ def test_inner_models_do_not_see_the_column() -> None:
     assert [dict(row.positions)[place] for row in rows] == [1, 1]
     nothing = [0] * (len(INSURED_ASSETS) + 1)
     three_ways(case, [nothing, moved(nothing, place, -1)], [True, False])
+
+
+def test_words_say_that_cash_does_not_move() -> None:
+    """Whoever writes the market may list a coin as cash, and so keep it out of losses and Greeks."""
+    for folder in ("stress", "expected-shortfall", "value-at-risk", "greeks-limits", "balanced-book"):
+        words = read_definition((EXAMPLES / folder / "model.json").read_bytes()).words()
+        assert any(
+            "the market lists as cash" in text and "whatever coin" in text for text in words.conservative
+        )

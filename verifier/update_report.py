@@ -39,10 +39,10 @@ def update_findings(book: SealedBook, update: VerifiedUpdate | None, signed: Lev
 def _leaves_finding(update: VerifiedUpdate) -> Finding:
     subject = "Leaves since the predecessor"
     if update.form is UpdateForm.ANEW:
-        text = "all sealed anew: no tag and no commitment of the predecessor stands here again"
+        text = "all others: no tag and no commitment of the predecessor stands here again"
         return Finding(subject, text, Level.RECOMPUTED)
     same = update.leaf_count - update.differing
-    text = f"{update.differing:,} sealed anew; {same:,} the same, byte for byte, at their places"
+    text = f"{update.differing:,} others, in tag and commitment; {same:,} the same, byte for byte, at their places"
     return Finding(subject, text, Level.RECOMPUTED)
 
 

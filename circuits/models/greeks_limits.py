@@ -87,7 +87,10 @@ class LimitModel(ModelDefinition):
 
     def notes(self) -> tuple[str, ...]:
         """What a reader of the words should know besides."""
-        notes = ["Greeks are those of the market's risk array, rounded there to integers per base unit"]
+        notes = [
+            "Greeks are those of the market's risk array, rounded there to integers per base unit",
+            "what the market lists as cash has none, whatever coin it is",
+        ]
         if self.document.hedge:
             hedge = listed([f"{amount:f} {asset}" for asset, amount in self.document.hedge.items()])
             notes.append(f"the hedge added to positions: {hedge}")

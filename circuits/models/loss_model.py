@@ -323,7 +323,10 @@ def parse_ignored(fields: JsonObject) -> tuple[str, ...]:
 
 def common_words(definition: LossModel) -> tuple[str, ...]:
     """What is conservative or left out in every model of losses, for people."""
-    result = ["rounding: prices and losses to the nearest unit, which favours nobody; charges up"]
+    result = [
+        "rounding: prices and losses to the nearest unit, which favours nobody; charges up",
+        "what the market lists as cash loses nothing, whatever coin it is, unless a price history is given of it",
+    ]
     if definition.ignored:
         result.append(
             f"not covered by what is proven here: {', '.join(definition.ignored)} count nothing, be they held or owed"
