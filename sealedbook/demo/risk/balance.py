@@ -86,7 +86,7 @@ def prove_balance(scene: Scene) -> None:
             _TEXT,
             proven_line(
                 "Balanced book",
-                f"{len(lines)} net Greeks of all its sealed accounts together lie within the bands of "
+                f"of all sealed accounts of the trading firm together, {len(lines)} net Greeks lie within the bands of "
                 f"{space.greeks_model.name}",
                 findings,
             ),

@@ -90,8 +90,8 @@ def top_up(scene: Scene) -> None:
             text,
             proven_line(
                 "Top-up",
-                f"one of them, with {text_amount} {CASH} more in one column and less in another, uses at most "
-                f"{_percent(TARGET)} of its equity; with a millionth less it would not",
+                f"an account of the venue, with {text_amount} {CASH} more in one column and less in another, would use at "
+                f"most {_percent(TARGET)} of its equity as margin, and with a millionth less it would use more",
                 findings,
             ),
             buffer_figure(_lines(venue, amount), float(TRIGGER), float(TARGET)),
