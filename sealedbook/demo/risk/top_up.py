@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from primitives.amounts_text import format_amount
+from primitives.amounts_text import format_amount, plain_amount
 from prover.book import Book
 from prover.certificate import make_certificate
 from prover.certificate_refusal import CertificateRefusedError
@@ -90,8 +90,8 @@ def top_up(scene: Scene) -> None:
             text,
             proven_line(
                 "Top-up",
-                f"an account of the venue, with {text_amount} {CASH} more in one column and less in another, would use at "
-                f"most {_percent(TARGET)} of its equity as margin, and with a millionth less it would use more",
+                f"an account of the venue, with {text_amount} {CASH} more in one column and less in another, would use "
+                f"at most {_percent(TARGET)} of its equity as margin, and with a millionth less it would use more",
                 findings,
             ),
             buffer_figure(_lines(venue, amount), float(TRIGGER), float(TARGET)),
@@ -101,7 +101,11 @@ def top_up(scene: Scene) -> None:
             facts,
             findings,
             tuple(stage.commands[first:]),
-            {"bytes": size, "amount": text_amount, "smallest": verified.terms.minimal is not None},
+            {
+                "bytes": size,
+                "amount": plain_amount(amount, SCALE),
+                "smallest": verified.terms.minimal is not None,
+            },
         )
     )
 
