@@ -221,3 +221,32 @@ def test_words_say_that_cash_does_not_move() -> None:
         assert any(
             "the market lists as cash" in text and "whatever coin" in text for text in words.conservative
         )
+
+
+@pytest.mark.parametrize(
+    ("folder", "change", "said"),
+    [
+        ("expected-shortfall", {"level": "0.97499999"}, "at 97.499999 %"),
+        ("value-at-risk", {"level": "0.98999999"}, "at 98.999999 %"),
+        ("expected-shortfall", {"ratio": "0.9999999"}, "0.9999999 times"),
+    ],
+)
+def test_words_round_no_figure_of_a_measure(folder: str, change: dict[str, Json], said: str) -> None:
+    document = inner_of(folder)
+    document["measures"] = [each | change for each in document["measures"]]
+    words = read_definition(json.dumps({"format": "sealedbook/model/v1", **document}).encode()).words()
+    assert any(said in condition for condition in words.conditions)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "said"),
+    [
+        (999_999, 666_667, "it reaches 999999/666667 of it"),
+        (3, 2, "it reaches 150 % of it"),
+        (7, 8, "it reaches 87.5 % of it"),
+    ],
+)
+def test_words_round_no_ratio(numerator: int, denominator: int, said: str) -> None:
+    """999999/666667 is 149.99978 %, and no 150 %."""
+    document = wrapped("capital-adequacy", cross_model(), numerator=numerator, denominator=denominator)
+    assert said in read_definition(json.dumps(document).encode()).words().conditions[0]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from primitives.amounts_text import plain_amount
+
 _SHOWN_NAMES: Final = 12
 
 
@@ -41,7 +43,26 @@ class ModelWords:
 
 def share_of(factor: Fraction) -> str:
     """How a requirement is said to count: nothing for 1, else ``50 % of ``."""
-    return "" if factor == 1 else f"{float(100 * factor):g} % of "
+    return "" if factor == 1 else f"{percent_of(factor)} of "
+
+
+def exact_number(number: Fraction) -> str:
+    """``1.5``, or ``10/9`` where no decimal text is exact: what is rounded could say more than is proven."""
+    places, rest = 0, number.denominator
+    for prime in (2, 5):
+        power = 0
+        while rest % prime == 0:
+            rest, power = rest // prime, power + 1
+        places = max(places, power)
+    if rest != 1:
+        return f"{number.numerator}/{number.denominator}"
+    return plain_amount(int(number * 10**places), places)
+
+
+def percent_of(part: Fraction) -> str:
+    """``97.5 %``, or ``10/9`` where no decimal text is exact."""
+    text = exact_number(100 * part)
+    return f"{text} %" if "/" not in text else exact_number(part)
 
 
 def counted(count: int, one: str, several: str = "") -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from circuits.market.decimals import decimal_text, read_decimal
-from circuits.modelling.words import listed
+from circuits.market.decimals import read_decimal
+from circuits.modelling.words import exact_number, listed, percent_of
 from circuits.models.risk_inputs import underlying_id
 from primitives.assets import MAX_ASSETS
 from primitives.strict_json import Json, JsonError, JsonObject
@@ -127,7 +126,9 @@ class AllocationDocument:
             for each in self.largest
         ]
         if self.leverage is not None:
-            lines.append(f"what is held and owed together is at most {float(self.leverage):g} times equity")
+            lines.append(
+                f"what is held and owed together is at most {exact_number(self.leverage)} times equity"
+            )
         if self.target is not None:
             lines.append(
                 f"weights differ from the target by at most {share_text(self.target.drift)} in all, an active share of "
@@ -142,7 +143,7 @@ class AllocationDocument:
 
 def share_text(share: Fraction) -> str:
     """``25 %``."""
-    return f"{decimal_text(Decimal(share.numerator * 100) / Decimal(share.denominator))} %"
+    return percent_of(share)
 
 
 def _band_words(subject: str, band: ShareBand) -> str:

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 from circuits.modelling import Expression, maximum
 from circuits.modelling.tails import tail_sum
+from circuits.modelling.words import percent_of
 from circuits.models.historical_model import HistoricalModel, Measure
 
 
@@ -45,7 +46,7 @@ class ExpectedShortfall(HistoricalModel):
 
     def tail_words(self, measure: Measure) -> str:
         """For people."""
-        return f"the Expected Shortfall at {float(100 * measure.level):g} %: the mean of the largest losses"
+        return f"the Expected Shortfall at {percent_of(measure.level)}: the mean of the largest losses"
 
     @property
     def has_concave_slack(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from circuits.market.decimals import read_decimal
 from circuits.market.risk_array import MAX_GREEK_SCALE, Greek
 from circuits.market.snapshot import Contract, Instrument, MarketSnapshot, Option
+from circuits.modelling.words import percent_of
 from circuits.models.risk_inputs import underlying_id, underlying_of
 from circuits.prices import MAX_DECIMAL_LENGTH, scaled_decimal
 from primitives.amounts_text import plain_amount
@@ -106,7 +107,7 @@ class GreekLimit:
         """A sentence without its full stop: ``the book's net delta in BTC is within -5 and 5``."""
         what = f"{self.greek.value} in {self.underlying}{'' if self.bucket is None else self.bucket.words()}"
         if self.measure is Measure.EQUITY and self.share is not None:
-            share = f"{float(_PERCENT * self.share):g} % of its equity"
+            share = f"{percent_of(self.share)} of its equity"
             return f"{owner} {what}, at the index, is worth at most {share} either way"
         if self.measure is Measure.GROSS:
             return f"{owner} gross {what} is at most {_text(self.greatest, scale)}"

@@ -35,7 +35,7 @@ from circuits.market.scenarios import MAX_SCENARIOS, MarketScenario, ScenarioSet
 from circuits.market.snapshot import MarketSnapshot
 from circuits.modelling import Expression, Model, maximum
 from circuits.modelling.definition import Numbers
-from circuits.modelling.words import ModelWords, counted, listed
+from circuits.modelling.words import ModelWords, counted, exact_number, listed
 from circuits.models.loss_model import (
     DEFAULT_NUMBERS,
     Losses,
@@ -212,7 +212,7 @@ def _history_of(document: MarketDocument) -> PriceHistory:
 
 
 def _ratio_words(ratio: Fraction) -> str:
-    return "" if ratio == 1 else f"{float(ratio):g} times "
+    return "" if ratio == 1 else f"{exact_number(ratio)} times "
 
 
 def _parse_aggregation(fields: JsonObject) -> bool:

@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from circuits.modelling import Expression
 from circuits.modelling.tails import tail_quantile
+from circuits.modelling.words import percent_of
 from circuits.models.historical_model import HistoricalModel, Measure
 
 
@@ -34,9 +35,9 @@ class ValueAtRisk(HistoricalModel):
         """For people."""
         allowed = f"{floor(measure.tail):,}"
         if len(set(measure.weights)) > 1:
-            allowed = f"{float(100 - 100 * measure.level):g} % by weight"
+            allowed = f"{percent_of(1 - measure.level)} by weight"
         return (
-            f"the Value at Risk at {float(100 * measure.level):g} %, the loss that no more than {allowed} of the "
+            f"the Value at Risk at {percent_of(measure.level)}, the loss that no more than {allowed} of the "
             "losses are above,"
         )
 

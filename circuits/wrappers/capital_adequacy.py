@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Self
 
 from circuits.modelling import Model, ModelError
 from circuits.modelling.model import Margin
-from circuits.modelling.words import ModelWords
+from circuits.modelling.words import ModelWords, percent_of
 from circuits.public_market import PublicMarket
 from circuits.wrappers.wrapper import Wrapper, pass_on, read_inner
 from primitives.strict_json import JsonObject
@@ -56,7 +56,7 @@ class CapitalAdequacy(Wrapper):
 
     def words(self) -> ModelWords:
         """For people."""
-        percent = f"{float(100 * self.ratio):g} %"
+        percent = percent_of(self.ratio)
         return self.words_around(
             [f"capital adequacy: wherever equity must reach a requirement here, it reaches {percent} of it"],
             when=f"with {percent} of what margin requires: ",
