@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from modelling_support import by_meaning, by_witness
+from modelling_support import batch_of, by_meaning, by_solver, by_witness
 from scenario_model_support import EXAMPLES, Case, moved, needs_native
 from test_wrapper_insured import (
     INNER,
@@ -33,6 +35,7 @@ from vectors.generate_wrapper_examples import (
 from wrapper_support import case_of, refused, three_ways
 
 from circuits.model_document import read_definition
+from circuits.wrappers.shocks import PriceMove, Shock, shocked_market
 from primitives.assets import Asset
 from primitives.strict_json import Json
 from prover.book.store import Book
@@ -250,3 +253,41 @@ def test_words_round_no_ratio(numerator: int, denominator: int, said: str) -> No
     """999999/666667 is 149.99978 %, and no 150 %."""
     document = wrapped("capital-adequacy", cross_model(), numerator=numerator, denominator=denominator)
     assert said in read_definition(json.dumps(document).encode()).words().conditions[0]
+
+
+def test_three_models_around_one_mean_what_each_of_them_says() -> None:
+    """By the definition of each, at the boundary and a unit off it: s + E(q - W) >= R(q - W) at every price."""
+    moves = {"now": {}, "down": {"BTC": "-0.07"}, "apart": {"BTC": "0.04", "ETH": "-0.1"}}
+    points: list[Json] = [
+        {"name": name, "moves": [{"of": of, "price": by} for of, by in each.items()]}
+        for name, each in moves.items()
+    ]
+    markets = [
+        shocked_market(
+            CROSS_MARKET,
+            Shock(name, tuple(PriceMove(of, Decimal(by), Decimal(0)) for of, by in each.items())),
+        )
+        for name, each in moves.items()
+    ]
+    survives = wrapped("survives", cross_model(), points=points)
+    around = wrapped("withdrawable", survives, asset="USDT", column="W")
+    document = wrapped("insured", around, shortfall="s", measure="margin")
+    case = case_of(document, CROSS_MARKET, CROSS_ASSETS, Asset("W", 6), Asset("s", 6))
+    inner = Case(cross_model(), CROSS_MARKET, CROSS_ASSETS).definition
+    source = random.Random("three")
+    accounts, expected = [], []
+    for _ in range(60):
+        size = source.choice([-1, 1]) * source.randrange(1, 300_000)
+        other = source.choice([-1, 0, 1]) * source.randrange(1, 50_000)
+        cost = -(size * 700_000 + other * 350_000)
+        withdrawn = source.choice([0, source.randrange(1, 10**9)])
+        held = [source.randrange(0, 10**11), cost, size, other]
+        left = [held[0] - withdrawn, *held[1:]]
+        results = [inner.evaluate(batch_of([left]), CROSS_ASSETS, each) for each in markets]
+        missing = max(0, *(int(each.requirement[0] - each.equity[0]) for each in results))
+        for column in (missing, missing - 1, missing + 1):
+            accounts.append([*held, withdrawn, column])
+            expected.append(column >= missing and left[0] >= 0)
+    assert len(set(expected)) == 2
+    three_ways(case, accounts, expected, solver=False)
+    assert [by_solver(case.model.compile(), account) for account in accounts[:6]] == expected[:6]
