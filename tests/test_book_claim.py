@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,11 @@ from solvency_support import reserves_document
 from typer.testing import CliRunner
 from vectors.generate_risk_examples import limit, limits, options_market
 
-from primitives.assets import AssetList
+from circuits.book_statement import compile_book
+from circuits.claim_statement import ClaimDocumentError
+from circuits.models.greek_conditions import Condition
+from circuits.models.greeks_limits import BalancedBook
+from primitives.assets import AssetList, parse_assets_json
 from primitives.claims import BookClaim
 from prover.book_claim import BookClaimProof, BookOutOfLimitsError, prove_book_claim
 from prover.errors import ProverError
@@ -314,3 +319,20 @@ def test_the_command_refuses(bare: Sealed) -> None:
     result = run(bare, ACCOUNTS_MODEL)
     assert result.exit_code == 3
     assert "is not 'balanced-book'" in result.stderr
+
+
+def test_rows_that_could_wrap_at_totals_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coefficient that 64-bit positions cannot make wrap, and the totals of a million leaves can."""
+    assets = parse_assets_json((FOLDER / "assets.json").read_bytes()).assets
+    assert compile_book(MODEL, MARKET, assets, 1 << 20).statement.rows
+    made = BalancedBook.conditions
+
+    def large(self: BalancedBook, *inputs: Any) -> tuple[Condition, ...]:
+        first = made(self, *inputs)[0]
+        asset = next(iter(first.linear))
+        return (replace(first, linear={asset: 1 << 185}, constant=0, span=7),)
+
+    monkeypatch.setattr(BalancedBook, "conditions", large)
+    assert compile_book(MODEL, MARKET, assets, 1).statement.rows
+    with pytest.raises(ClaimDocumentError, match="could wrap around modulo the group order"):
+        compile_book(MODEL, MARKET, assets, 1 << 20)
