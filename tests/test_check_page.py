@@ -13,6 +13,14 @@ from typing import Any, Final
 
 import pytest
 from certificate_support import AUDIENCE, at_least
+from check_page_margin_support import (
+    BalancedCase,
+    MarginCase,
+    balanced_case,
+    following_bundle,
+    margin_case,
+    with_another_row,
+)
 from check_page_support import (
     WEB,
     Watched,
@@ -24,7 +32,7 @@ from check_page_support import (
     watch,
     what_is_missing,
 )
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, expect
 from sealing_support import Sealed, fastest_backend, resign, seal
 from solvency_support import SOLVENT, TOTALS, prove, prove_accounts, reserves_document
 
@@ -35,6 +43,7 @@ MISSING: Final = what_is_missing()
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=MISSING or "")
 
 OpenPage = Callable[..., Watched]
+BATCH_FILES: Final = ("attestation.json", "attestation.sig", "leaves.bin", "model.json")
 
 
 @pytest.fixture(scope="session")
@@ -450,6 +459,155 @@ def test_certificate_with_nothing_to_compare(open_page: OpenPage, certificate: b
     expect(page.verdict()).to_contain_text("Fits together, not compared")
 
 
+# Margin models, which the page does not compile: with their compiled statements.
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("deribit-cross-portfolio-margin", "hedged"), ("paradex-portfolio-margin", "hedger")],
+    ids=["deribit", "paradex"],
+)
+def margin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MarginCase:
+    """A book under a margin model, with a claim about every account and a certificate of one."""
+    return margin_case(tmp_path_factory.mktemp("margin"), *request.param)
+
+
+@pytest.fixture(scope="module")
+def balanced(tmp_path_factory: pytest.TempPathFactory) -> BalancedCase:
+    """A book with a claim about the whole of it."""
+    return balanced_case(tmp_path_factory.mktemp("balanced"))
+
+
+def margin_page(open_page: OpenPage, case: MarginCase, **options: Any) -> Watched:
+    page = open_page(**options)
+    page.add_folder(case.sealed.bundle)
+    page.add(("certificate.json", case.certificate))
+    page.type("Made for", AUDIENCE)
+    return page
+
+
+def finding(page: Watched, subject: str) -> Locator:
+    return page.page.locator(".findings li").filter(has_text=subject)
+
+
+def test_margin_certificate_with_its_statement(
+    open_page: OpenPage, margin: MarginCase, tmp_path: Path
+) -> None:
+    """The proof is proven for the rows; that they are the model's is claimed, and said so."""
+    page = margin_page(open_page, margin, viewport={"width": 900, "height": 1200})
+    page.add(("statement.bin", margin.account_statement))
+    expect(page.page.locator("form")).to_contain_text("Compiled statement added: statement.bin")
+    page.type("The exchange’s public key", key_of(margin.sealed))
+    page.check()
+    page.assert_accepted("satisfies the compiled statement that you added")
+    expect(finding(page, "Rows are what the model says").locator(".level")).to_have_text("claimed")
+    expect(finding(page, "0 <= ").first.locator(".level")).to_have_text("proven")
+    shown = page.page.locator(".panel-model-certificate")
+    expect(shown).to_contain_text("this page does not compile such models")
+    expect(shown).to_contain_text(f"“{margin.kind}”: read its document")
+    page.page.screenshot(path=tmp_path / "margin.png", full_page=True)
+    page.page.evaluate((WEB / "node_modules/axe-core/axe.min.js").read_text())
+    assert serious(page.page.evaluate("axe.run()")["violations"]) == []
+
+
+def test_margin_certificate_without_its_statement_is_not_decided(
+    open_page: OpenPage, margin: MarginCase
+) -> None:
+    page = margin_page(open_page, margin)
+    page.check()
+    verdict = page.verdict()
+    expect(verdict).to_contain_text("Not decided: a file is missing")
+    expect(verdict).to_contain_text("sealedbook model compile")
+    for word in ("Accepted", "Rejected"):
+        expect(verdict).not_to_contain_text(word)
+    expect(page.page.locator(".check-failed")).to_have_count(0)
+    page.add(("statement.bin", margin.account_statement))
+    page.check()
+    page.assert_accepted("satisfies the compiled statement")
+
+
+def test_margin_certificate_with_another_statement(open_page: OpenPage, margin: MarginCase) -> None:
+    page = margin_page(open_page, margin)
+    page.add(("statement.bin", with_another_row(margin.account_statement)))
+    page.check()
+    page.assert_rejected("K9-statement", "altered after the certificate was made")
+
+
+def test_margin_bundle_with_the_statement_of_the_service(open_page: OpenPage, margin: MarginCase) -> None:
+    page = open_page()
+    page.add_folder(margin.sealed.bundle)
+    page.check()
+    expect(page.verdict()).to_contain_text("Not decided")
+    page.add(("accounts.bin", margin.book_statement))
+    page.check()
+    page.assert_accepted("The bundle is whole")
+    expect(finding(page, "Rows are what the model says").locator(".level")).to_have_text("claimed")
+
+
+def test_one_batch_with_its_statement(open_page: OpenPage, balanced: BalancedCase) -> None:
+    """The model of accounts is a margin model too; the other claim's files are not there."""
+    page = open_page()
+    names = (*BATCH_FILES, "market.json", "market.sources.json", "proofs/accounts-000000.narg")
+    page.add(*(balanced.sealed.bundle / name for name in names))
+    page.add(*((f"statement-{i}.bin", data) for i, data in enumerate(balanced.statements)))
+    page.choose_task("The proofs that I added")
+    page.check()
+    page.assert_accepted("Every account of batch 0 satisfies the compiled statement that you added")
+    expect(finding(page, "Rows are what the model says").locator(".level")).to_have_text("claimed")
+
+
+def test_whole_book_within_its_limits(open_page: OpenPage, balanced: BalancedCase) -> None:
+    page = open_page()
+    page.add_folder(balanced.sealed.bundle)
+    page.add(*((f"statement-{i}.bin", data) for i, data in enumerate(balanced.statements)))
+    page.type("The exchange’s public key", key_of(balanced.sealed))
+    page.check()
+    page.assert_accepted("The bundle is whole")
+    expect(finding(page, "Totals of the whole book").locator(".level")).to_have_text("proven")
+    said = finding(page, "What the model of 'book' says")
+    expect(said).to_contain_text("the book's net delta in BTC is within ±5")
+    expect(said.locator(".level")).to_have_text("claimed")
+    panel = page.page.locator(".panel-model-book")
+    expect(panel).to_contain_text("about the sums over all accounts")
+    signed = finding(page, "Market of 'book'").filter(has_text="compare the key with its source")
+    expect(signed).to_contain_text("Example Index")
+
+
+def test_claims_of_other_kinds_are_named_beside_an_opening(
+    open_page: OpenPage, balanced: BalancedCase
+) -> None:
+    page = open_page()
+    page.add_folder(balanced.sealed.bundle)
+    check_opening(page, opening_of(balanced.sealed))
+    page.assert_accepted("exactly these balances")
+    claims = page.page.locator(".panel-claims")
+    expect(claims).to_contain_text("The book as a whole (book)")
+    expect(claims).to_contain_text("stay within the limits in book-model.json")
+    expect(claims).to_contain_text("comes with signatures of its sources (")
+
+
+def test_one_proof_about_the_whole_book(open_page: OpenPage, balanced: BalancedCase) -> None:
+    page = open_page()
+    names = ("attestation.json", "attestation.sig", "book-model.json", "market.json", "proofs/book.narg")
+    page.add(*(balanced.sealed.bundle / name for name in names))
+    page.add(*((f"statement-{i}.bin", data) for i, data in enumerate(balanced.statements)))
+    page.choose_task("The proofs that I added")
+    page.check()
+    page.assert_accepted("satisfies the statement about the whole book")
+    expect(finding(page, "Whole amounts").locator(".level")).to_have_text("not yet proven")
+
+
+def test_book_that_follows_another(open_page: OpenPage, tampered_once: Sealed) -> None:
+    bundle = following_bundle(tampered_once)
+    page = open_page()
+    page.add(bundle / "attestation.json", bundle / "attestation.sig")
+    page.type("The exchange’s public key", key_of(tampered_once))
+    page.check()
+    line = finding(page, "This book follows")
+    expect(line).to_contain_text(tampered_once.result.digest.hex())
+    expect(line.locator(".level")).to_have_text("signed")
+
+
 # Bundles and proofs.
 
 
@@ -495,9 +653,6 @@ def test_altered_bundle(open_page: OpenPage, proven: Sealed, tmp_path: Path, nam
     page.add_folder(copy.bundle)
     page.check()
     page.assert_rejected(check, "not the one that was signed")
-
-
-BATCH_FILES: Final = ("attestation.json", "attestation.sig", "leaves.bin", "model.json")
 
 
 def test_one_proof_alone(open_page: OpenPage, proven: Sealed) -> None:

@@ -214,6 +214,7 @@ describe.skipIf(FOLDER === '')('made by the Python side', () => {
     const statements = [read('margin.statement')];
     const report = verifyBundle({ files, statements });
     expect(report.verdict).toMatchObject({ ok: true });
+    expect(report.verdict).toMatchObject({ words: expect.stringContaining('claimed to be') as string });
     const claimed = report.claims[0]?.findings.find(
       ({ subject }) => subject === 'Rows are what the model says',
     );

@@ -90,8 +90,14 @@ function verify(recorder: Recorder, input: BundleInput, reached: Reached, hooks:
   findAll(recorder, input, attestation, proven);
   recorder.progress(1, 'Done');
   return `The bundle is whole: its leaves make up the attested root, and the attestation is signed.${
-    attestation.claims.length === 0 ? ' It makes no claims.' : ' Its claims hold.'
+    attestation.claims.length === 0 ? ' It makes no claims.' : claimsWords(reached.claims)
   }`;
+}
+
+function claimsWords(claims: readonly ClaimReport[]): string {
+  return claims.some(({ statement }) => statement?.source === 'given')
+    ? " Its claims hold; those with a compiled statement that you added, of its rows, which are claimed to be the model's."
+    : ' Its claims hold.';
 }
 
 function checkSigned(recorder: Recorder, { files, issuerKey }: BundleInput): Attestation {

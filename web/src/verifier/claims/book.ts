@@ -197,7 +197,7 @@ export function verifyBookClaim(input: BookClaimInput, hooks: Hooks = {}): BookC
     findBookClaim(recorder, claim, result, undefined, { model: false, market: false });
     const { issuer } = attestation.book;
     recorder.find('Issuer', issuer.name, input.issuerKey === undefined ? 'claimed' : 'signed');
-    return "What the attested root's sum commits to satisfies the statement about the whole book.";
+    return "What the attested root's sum commits to satisfies the statement about the whole book that you added, which is claimed to be the model's.";
   });
   return {
     kind: 'book',

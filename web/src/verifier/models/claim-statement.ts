@@ -29,7 +29,9 @@ export const GIVEN_WORDS =
 
 /** What was proven, to follow "satisfies". */
 export function statementWords({ summary }: ClaimStatement): string {
-  return summary.source === 'given' ? 'the compiled statement that you added' : 'the statement';
+  return summary.source === 'given'
+    ? "the compiled statement that you added, which is claimed to be the model's"
+    : 'the statement';
 }
 
 export interface ClaimStatement {
