@@ -199,7 +199,9 @@ class SolvencyReport:
         if self._at_issuers_prices(rests_on):
             outweighed += ", which are the issuer's: give yours with --model and --market"
         if cover.counts_columns:
-            outweighed += "; columns that are no coins count among these, and what is stated of them need not be there"
+            outweighed += (
+                "; columns that are no coins count among these, and what is stated of them need not be there"
+            )
         return outweighed
 
     def _totals_findings(self) -> list[Finding]:
