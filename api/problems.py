@@ -90,6 +90,16 @@ def key_given_up() -> Problem:
     )
 
 
+def second_book(other: str) -> Problem:
+    """409 for a book of a moment that another one, not taken back, stands for: every monitor would refuse both."""
+    return Problem(
+        409,
+        "second-book",
+        "There is another book of this moment",
+        f"attestation {other} is of the same issuer and moment, and of another book: revoke it first",
+    )
+
+
 def request_id_of(scope: Scope) -> str | None:
     """The id under which this request is logged, None outside the service's middleware."""
     value = scope.get("state", {}).get("request_id")

@@ -17,7 +17,7 @@ import jwt
 import pytest
 import uvicorn
 from log_support import NOW, WITNESSES, entries, served, stored_log
-from sealing_support import Sealed, fastest_backend, resign, seal
+from sealing_support import AS_OF, Sealed, fastest_backend, resign, seal
 from service_support import (
     PUBLISHER,
     TOKEN_AUDIENCE,
@@ -40,6 +40,8 @@ from api.problems import Problem
 from api.publication.records import find_file
 from primitives.log_entry import RevocationEntry, RotationEntry
 from primitives.signed_note import SignedNote
+from prover.book.store import Book
+from prover.commit import seal_book
 from prover.log_entries import make_revocation, make_rotation
 
 
@@ -231,6 +233,36 @@ def test_a_key_that_was_given_up_signs_nothing_more(sealed_and_proven: Sealed, t
         assert (answer.status_code, answer.json()["code"]) == refused
         assert post(make_revocation(new, attested, "sealed on the wrong day", time)) == (200, "revocation")
         assert started.client.get(f"/v1/attestations/{digest}").json()["status"] == "revoked"
+
+
+def test_a_second_book_of_one_moment_waits_until_the_first_is_taken_back(
+    sealed_and_proven: Sealed, tmp_path: Path
+) -> None:
+    """Both in the log would fail L10 for everybody, for ever."""
+    second = tmp_path / "second"
+    seal_book(
+        Book.open(sealed_and_proven.folder / "book"),
+        bundle=second,
+        vault=sealed_and_proven.vault,
+        backend=sealed_and_proven.backend,
+        as_of=AS_OF,
+    )
+    with running(service_settings(tmp_path, sealed_and_proven)) as started:
+        first = started.publish(sealed_and_proven.bundle)
+        begun = begin(started.client, second)["id"]
+        upload_missing(started.client, second, begun)
+
+        def commit() -> tuple[int, str]:
+            answer = started.client.post(f"/v1/publications/{begun}/commit", headers=PUBLISHER)
+            return answer.status_code, answer.json().get("code", answer.json().get("state"))
+
+        assert commit() == (409, "second-book")
+        assert started.client.get("/v1/attestations").json()["attestations"][0]["digest"] == first
+        entry = make_revocation(sealed_and_proven.issuer, bytes.fromhex(first), "the wrong day", AS_OF)
+        assert started.client.post(
+            "/v1/log/entries", headers=PUBLISHER, content=entry.to_bytes()
+        ).is_success  # fmt: skip
+        assert commit() == (200, "published")
 
 
 def _added_to(bundle: Path) -> dict[str, Any]:

@@ -19,14 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy.orm import Session
 
 from api.database.engine import Database
 from api.log import TransparencyLog
-from api.problems import Problem, key_given_up, unexpected_problem
-from api.publication.records import AcceptedBundle, find_attestation, insert_attestation
+from api.problems import Problem, key_given_up, second_book, unexpected_problem
+from api.publication.records import AcceptedBundle, find_attestation, find_other_book, insert_attestation
 from api.publication.staging import StagedPublication, disk_problems, rejected_problem
 from api.storage import Storage
 from api.verification_process import VerificationProcessError, verify_in_process
+from primitives.attestation import SealedBook
 from primitives.log_entry import AttestationEntry
 
 _log = structlog.get_logger("sealedbook.publication")
@@ -95,6 +97,8 @@ class Publisher:
         with staged.locked(seconds=0):
             with self._database.read() as session:
                 published = find_attestation(session, staged.digest) is not None
+                if not published:
+                    _refuse_second_book(session, staged.attestation.book)
             if not published:
                 self._publish(staged)
             staged.remove()
@@ -116,6 +120,7 @@ class Publisher:
                     raise _interrupted()  # swept just now, as an orphan of an earlier run
                 if self._log.keys(session).is_given_up(self._issuer_key):
                     raise key_given_up()
+                _refuse_second_book(session, bundle.attestation.book)
                 index = self._log.append(session, AttestationEntry.of(bundle.attestation_bytes).to_bytes())
                 insert_attestation(session, bundle, index)
                 reached("inserted")
@@ -133,6 +138,13 @@ class Publisher:
             staged.fail(problem)
             raise problem
         return AcceptedBundle.of(staged.digest, staged.attestation, staged.bundle, result["report"])
+
+
+def _refuse_second_book(session: Session, book: SealedBook) -> None:
+    """Before the work, and again in the transaction: two publishers may bring two books."""
+    other = find_other_book(session, book)
+    if other is not None:
+        raise second_book(other.digest.hex())
 
 
 def _interrupted() -> Problem:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.database.tables import PublishedAttestation, PublishedFile
-from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME, Attestation, BundleFile
+from primitives.attestation import ATTESTATION_NAME, SIGNATURE_NAME, Attestation, BundleFile, SealedBook
 from primitives.log_entry import RevocationEntry
 from primitives.strict_json import canonical_json
 
@@ -108,6 +108,20 @@ def latest_attestation(session: Session) -> PublishedAttestation | None:
         select(PublishedAttestation)
         .where(PublishedAttestation.revocation_log_index.is_(None))
         .order_by(PublishedAttestation.id.desc())
+        .limit(1)
+    )
+
+
+def find_other_book(session: Session, book: SealedBook) -> PublishedAttestation | None:
+    """A published attestation, not taken back, of another book of the same issuer and moment (check L10)."""
+    return session.scalar(
+        select(PublishedAttestation)
+        .where(
+            PublishedAttestation.as_of == book.as_of,
+            PublishedAttestation.issuer_key == book.public_key,
+            PublishedAttestation.book_digest != book.digest(),
+            PublishedAttestation.revocation_log_index.is_(None),
+        )
         .limit(1)
     )
 
