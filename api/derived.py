@@ -67,7 +67,12 @@ def build_derived_files(
             raise DerivedFileError(f"{name} is not the file that was attested")
         return data
 
-    with publish_folder(destination, replaceable=lambda _: True) as work:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    # Two publishers of one bundle in two processes: one after the other, or they exchange the folder under each other.
+    with (
+        _exclusive(destination.with_name(f".{destination.name}.publishing")),
+        publish_folder(destination, replaceable=lambda _: True) as work,
+    ):
         with open_file(LEAVES_NAME) as leaves:
             root = write_inclusion_files(leaves, attestation.book.leaf_count, work, backend, progress)
         if root != attestation.book.root:

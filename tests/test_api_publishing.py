@@ -262,7 +262,7 @@ def test_two_processes_commit_at_once(service: Service, sealed_and_proven: Seale
 
     def meet(folder: Path, derived: Path, key: bytes) -> Any:
         result = verify(folder, derived, key)
-        barrier.wait()
+        barrier.wait(60)
         return result
 
     verify, publisher._verify = publisher._verify, meet
