@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -26,13 +24,13 @@ from sealedbook.options import (
     read_small_file,
 )
 from sealedbook.output import ExitCode, console, print_json, reported_errors, shown
+from sealedbook.written_file import write_whole
 from verifier.certificate import VerifiedCertificate, verify_certificate_against_root
 from verifier.opening import TrustedRoot, verify_own_opening
 
 if TYPE_CHECKING:
     from prover.certificate import Shortfall
 
-_FILE_MODE: Final = 0o644
 """A certificate is made to be shown."""
 
 
@@ -88,7 +86,7 @@ def certify(
         # What is handed out has passed the check that others will make.
         trusted = TrustedRoot(book_digest=checked.book.digest())
         verified = verify_certificate_against_root(data, trusted, engine)
-        _write_certificate(out, data)
+        write_whole(out, data)
         _print_result(out, verified, len(data), as_json=as_json)
 
 
@@ -159,20 +157,3 @@ def refuse_other_file(out: Path) -> None:
         Certificate.parse(read_small_file(out, "--out", MAX_JSON_BYTES))
     except (JsonError, OptionError, OSError):
         raise OptionError(f"--out: {out} exists and is not a certificate; choose another place") from None
-
-
-def _write_certificate(path: Path, data: bytes) -> None:
-    """Whole or not at all, readable by everybody."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), _FILE_MODE)
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise

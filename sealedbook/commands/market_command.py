@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +35,7 @@ from sealedbook.market_options import (
 )
 from sealedbook.options import JsonOption, OptionError, PassphraseOption, read_passphrase, read_small_file
 from sealedbook.output import console, print_json, print_report, reported_errors, shown
+from sealedbook.written_file import write_whole
 from verifier.market_checks import MAX_SIGNATURES_BYTES, verify_market
 from verifier.market_report import market_report
 
@@ -235,17 +235,7 @@ def _write(path: Path, data: bytes, *, replace: bool) -> None:
     if os.path.lexists(path) and not (replace and path.is_file() and not path.is_symlink()):
         hint = "" if replace else ", or --replace it"
         raise OptionError(f"{path} exists: choose another place{hint}")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, data)
 
 
 def _print_market(path: Path, document: bytes, done: str, *, as_json: bool) -> None:

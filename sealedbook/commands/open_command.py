@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +22,7 @@ from sealedbook.options import (
     read_passphrase,
 )
 from sealedbook.output import console, print_json, progress_bar, reported_errors
+from sealedbook.written_file import write_whole
 
 if TYPE_CHECKING:
     from prover.vault import VaultBook
@@ -101,18 +99,7 @@ def _write_opening(path: Path, opening: Opening) -> None:
     """Write with mode 0600, whole or not at all; only an older opening is ever replaced."""
     if path.exists() and not _is_opening(path):
         raise OptionError(f"--out: {path} exists and is not an opening; choose another place")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(opening.to_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    write_whole(path, opening.to_bytes(), mode=0o600)
 
 
 def _is_opening(path: Path) -> bool:

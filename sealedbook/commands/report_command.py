@@ -48,7 +48,8 @@ from sealedbook.report import (
     time_now,
 )
 from sealedbook.report.pdf import print_pdf
-from sealedbook.report.writing import check_destination, write_report
+from sealedbook.report.writing import check_destination
+from sealedbook.written_file import write_whole
 from verifier.checks import VerificationError
 from verifier.market_checks import MarketPolicy
 
@@ -210,11 +211,11 @@ def _write(
     made_at = at or time_now()
     page = render(report_contents(examination, made_at, with_duration=at is None))
     data = page.encode("utf-8")
-    write_report(out, data)
+    write_whole(out, data)
     written["html"] = _described(out, data)
     if pdf is not None:
         printed = print_pdf(page, made_at)
-        write_report(pdf, printed)
+        write_whole(pdf, printed)
         written["pdf"] = _described(pdf, printed)
 
 

@@ -1,10 +1,8 @@
-"""Where reports are written: whole or not at all, never over anything but an older report, never into a bundle."""
+"""Where reports may be written: never over anything but an older report, never into a bundle."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +11,6 @@ from sealedbook.options import OptionError
 from sealedbook.report.page import GENERATOR
 from sealedbook.report.pdf import is_report_pdf
 
-_FILE_MODE: Final = 0o644
-"""A report is made to be shown."""
 _HEAD_BYTES: Final = 4096
 _GENERATOR_TAG: Final = f'<meta name="generator" content="{GENERATOR} '.encode("ascii")
 
@@ -26,26 +22,6 @@ def check_destination(path: Path, option: str) -> None:
             raise OptionError(f"{option}: {path} lies in the bundle {folder}; a report is a file of its own")
     if os.path.lexists(path) and not _is_report(path):
         raise OptionError(f"{option}: {path} exists and is not a report; choose another place")
-
-
-def write_report(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, readable by everybody. `OSError` leaves what was there before as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), _FILE_MODE)
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        if isinstance(error, OSError) and error.filename != str(path):
-            # The message names the report, not the nameless file beside it.
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
 
 
 def _is_report(path: Path) -> bool:
